@@ -1,0 +1,1 @@
+"""One module a format: each reads a source into a network and a load report."""

@@ -1,0 +1,100 @@
+"""A table from a delimited text file, every value checked, every complaint with its file, line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loaders.report import LoadError
+from twin.components import TEXT, among
+
+FIRST_DATA_LINE = 2
+
+
+class CsvTable:
+    """One file, its columns as text; `null` and the empty text mean not given."""
+
+    def __init__(self, path: Path, required: Sequence[str], *, separator: str = ";", null: str = "NULL") -> None:
+        """Raises LoadError for a file that is missing, unreadable or lacks a required column."""
+        self.path = path
+        self.null = null
+        if not path.is_file():
+            raise LoadError(f"{path} is missing; this format needs it")
+        try:
+            self._frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8")
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise LoadError(f"{path} cannot be read as text separated by {separator!r}: {error}") from error
+        for column in required:
+            if column not in self._frame.columns:
+                has = ", ".join(self._frame.columns)
+                raise LoadError(f"{path} has no column {column!r}; it has {has}")
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def raw(self, column: str) -> NDArray[Any]:
+        """object (rows,): the text as it stands, `null` as the empty text."""
+        values: NDArray[Any] = self._frame[column].to_numpy(dtype=object)
+        return np.where(values == self.null, "", values)
+
+    def text(self, column: str) -> NDArray[Any]:
+        """StringDType (rows,)."""
+        return self.raw(column).astype(TEXT)
+
+    def fail(self, row: int, column: str, what: str) -> LoadError:
+        """The error for one value; raise it."""
+        return LoadError.at(self.path, row + FIRST_DATA_LINE, column, self._frame[column].iloc[row], what)
+
+    def ids(self, column: str = "id") -> NDArray[Any]:
+        """Text that must be there and differ from row to row."""
+        values = pd.Series(self.raw(column))
+        empty = (values == "").to_numpy()
+        if empty.any():
+            raise self.fail(int(np.argmax(empty)), column, "an id is needed")
+        twice = values.duplicated().to_numpy()
+        if twice.any():
+            row = int(np.argmax(twice))
+            first = int(np.argmax((values == values[row]).to_numpy())) + FIRST_DATA_LINE
+            raise self.fail(row, column, f"the same id stands in line {first}; ids must differ")
+        return self.text(column)
+
+    def numbers(self, column: str, *, needed: bool = True) -> NDArray[np.float64]:
+        """float64 (rows,): finite numbers, NaN where not given and not needed."""
+        values = self.raw(column)
+        given = values != ""
+        numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        wrong = ~np.isfinite(numbers) & (given | needed)
+        if wrong.any():
+            raise self.fail(int(np.argmax(wrong)), column, "a finite number is needed")
+        return numbers
+
+    def within(self, column: str, low: float, high: float, hint: str, *, needed: bool = True) -> NDArray[np.float64]:
+        """Numbers inside limits, inclusive."""
+        numbers = self.numbers(column, needed=needed)
+        wrong = (numbers < low) | (numbers > high)
+        if wrong.any():
+            raise self.fail(int(np.argmax(wrong)), column, f"it must lie in {low:g} … {high:g}; {hint}")
+        return numbers
+
+    def choices(self, column: str, allowed: Sequence[str]) -> NDArray[Any]:
+        """Text that is one of the allowed values."""
+        values = self.text(column)
+        wrong = ~among(values, allowed)
+        if wrong.any():
+            raise self.fail(int(np.argmax(wrong)), column, f"it must be one of {', '.join(allowed)}")
+        return values
+
+    def rows_of(self, column: str, target: CsvTable, *, key: str = "id", needed: bool = True) -> NDArray[np.int32]:
+        """int32 (rows,): row of the target table that each value names, -1 where not given and not needed."""
+        values = pd.Series(self.raw(column))
+        rows = pd.Index(target.raw(key)).get_indexer(values)
+        wrong = (rows < 0) & (needed | (values != "").to_numpy())
+        if wrong.any():
+            what = f"no row of {target.path.name} has that {key}"
+            raise self.fail(int(np.argmax(wrong)), column, what)
+        return rows.astype(np.int32)

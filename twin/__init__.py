@@ -1,0 +1,1 @@
+"""The network model, its state and its stores."""

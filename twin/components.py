@@ -1,0 +1,254 @@
+"""One column table a CIM class: what each column holds, in which unit, and what is a valid value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["text", "row", "phases", "flag", "count", "real"]
+
+TEXT = np.dtypes.StringDType()
+_DTYPES: dict[Kind, np.dtype[Any] | np.dtypes.StringDType] = {
+    "text": TEXT,
+    "row": np.dtype(np.int32),
+    "phases": np.dtype(np.uint8),
+    "flag": np.dtype(np.bool_),
+    "count": np.dtype(np.int32),
+    "real": np.dtype(np.float64),
+}
+
+
+class TableError(ValueError):
+    """A column that breaks its declaration; names class, column, row and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column.
+
+    kind: `text`; `row` (a row of another table, -1 for none); `phases` (bitmask A=1 B=2 C=4 N=8);
+    `flag`; `count` (whole number); `real` (NaN where not known).
+    default: the value of a column left out; None where the column must be given.
+    low, high: limits, inclusive, on values that are known.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    unit: str = ""
+    default: str | float | bool | None = None
+    low: float = -np.inf
+    high: float = np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A CIM class: its name, the table and layer it is kept in, and its columns."""
+
+    name: str
+    table: str
+    fields: tuple[Field, ...]
+
+    def field(self, name: str) -> Field:
+        """The declaration of one column; KeyError for a name that is not declared."""
+        for declared in self.fields:
+            if declared.name == name:
+                return declared
+        raise KeyError(f"{self.name} has no column {name!r}")
+
+
+_IDENTIFIED = (
+    Field("mrid", "text", "master resource id, unique in the network"),
+    Field("name", "text", "name for people", default=""),
+)
+_PHASES = Field("phases", "phases", "phases present", default=7, low=1, high=15)
+_IN_SERVICE = Field("in_service", "flag", "false: out of service, conducts nothing", default=True)
+_NODE = Field("node", "row", "its connectivity node", low=0)
+_BRANCH = (
+    *_IDENTIFIED,
+    Field("node1", "row", "connectivity node of terminal 1", low=0),
+    Field("node2", "row", "connectivity node of terminal 2", low=0),
+    _PHASES,
+    _IN_SERVICE,
+    Field("circuit", "text", "circuit named by the source, kept for naming feeders", default=""),
+)
+
+CONNECTIVITY_NODE = Component(
+    "ConnectivityNode",
+    "nodes",
+    (
+        *_IDENTIFIED,
+        Field("lng", "real", "longitude, EPSG:4326", "degree", np.nan, -180, 180),
+        Field("lat", "real", "latitude, EPSG:4326", "degree", np.nan, -90, 90),
+        Field("nominal_voltage_v", "real", "line-to-line voltage", "V", np.nan, 0, 2e6),
+        Field("busbar", "flag", "a busbar section of a substation or station", default=False),
+        Field("substation", "row", "substation that contains it", default=-1, low=-1),
+    ),
+)
+AC_LINE_SEGMENT = Component(
+    "AcLineSegment",
+    "lines",
+    (
+        *_BRANCH,
+        Field("length_m", "real", "length along the line", "m", np.nan, 0, 1e7),
+        Field("rated_current_a", "real", "thermal limit", "A", np.nan, 0, 1e6),
+    ),
+)
+SWITCH = Component(
+    "Switch",
+    "switches",
+    (
+        *_BRANCH,
+        Field("kind", "text", "CIM class: Breaker, LoadBreakSwitch, Disconnector, Fuse, …", default="Switch"),
+        Field("normal_open", "phases", "phases that are open in the normal state", default=0, low=0, high=15),
+        Field("locked", "flag", "may not be operated", default=False),
+        Field("rated_current_a", "real", "rated current", "A", np.nan, 0, 1e6),
+    ),
+)
+POWER_TRANSFORMER = Component(
+    "PowerTransformer",
+    "transformers",
+    (
+        *_BRANCH,
+        Field("rated_power_va", "real", "rated apparent power", "VA", np.nan, 0, 1e11),
+        Field("substation", "row", "substation that contains it", default=-1, low=-1),
+    ),
+)
+ENERGY_SOURCE = Component("EnergySource", "sources", (*_IDENTIFIED, _NODE, _PHASES, _IN_SERVICE))
+ENERGY_CONSUMER = Component(
+    "EnergyConsumer",
+    "consumers",
+    (
+        *_IDENTIFIED,
+        _NODE,
+        _PHASES,
+        Field("p_w", "real", "active power, drawn", "W", np.nan),
+        Field("q_var", "real", "reactive power, drawn", "var", np.nan),
+        Field("customer_count", "count", "customers behind it; -1 where not given", default=-1, low=-1),
+        Field("equivalent", "flag", "stands for a network modelled elsewhere: no customers", default=False),
+    ),
+)
+USAGE_POINT = Component(
+    "UsagePoint",
+    "usage_points",
+    (*_IDENTIFIED, Field("consumer", "row", "the energy consumer it belongs to", low=0)),
+)
+SUBSTATION = Component("Substation", "substations", _IDENTIFIED)
+FEEDER = Component(
+    "Feeder",
+    "feeders",
+    (
+        *_IDENTIFIED,
+        Field("head_mrid", "text", "equipment at its head"),
+        Field("head_node", "row", "connectivity node on the head's load side", low=0),
+        Field("substation", "row", "substation that it leaves, -1 where not known", default=-1, low=-1),
+    ),
+)
+
+COMPONENTS = (
+    CONNECTIVITY_NODE,
+    AC_LINE_SEGMENT,
+    SWITCH,
+    POWER_TRANSFORMER,
+    ENERGY_SOURCE,
+    ENERGY_CONSUMER,
+    USAGE_POINT,
+    SUBSTATION,
+    FEEDER,
+)
+BRANCH_COMPONENTS = (AC_LINE_SEGMENT, SWITCH, POWER_TRANSFORMER)
+
+
+class Table:
+    """Columns of equal length, one row an element; columns are NumPy arrays and never change."""
+
+    __slots__ = ("_columns", "component")
+
+    def __init__(self, component: Component, columns: Mapping[str, object]) -> None:
+        """Fills columns left out with their defaults and checks every value against its declaration.
+
+        Raises TableError naming class, column, row (0-based), value and limit.
+        """
+        unknown = set(columns) - {declared.name for declared in component.fields}
+        if unknown:
+            raise TableError(f"{component.name} has no column {sorted(unknown)[0]!r}")
+        self.component = component
+        length = _length(component, columns)
+        self._columns: dict[str, NDArray[Any]] = {}
+        for declared in component.fields:
+            column = _column(component, declared, columns.get(declared.name), length)
+            column.flags.writeable = False
+            self._columns[declared.name] = column
+
+    def __len__(self) -> int:
+        return len(self._columns["mrid"])
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def take(self, rows: NDArray[np.integer[Any]], **replaced: NDArray[Any]) -> Table:
+        """The given rows, in that order; `replaced` columns are taken as they are."""
+        columns = {name: column[rows] for name, column in self._columns.items() if name not in replaced}
+        return Table(self.component, {**columns, **replaced})
+
+    def record(self, row: int) -> dict[str, str | int | float | bool | None]:
+        """One row as plain Python values; None where a number is not known."""
+        return {name: _plain(column[row]) for name, column in self._columns.items()}
+
+
+def among(column: NDArray[Any], values: Iterable[str]) -> NDArray[np.bool_]:
+    """bool (rows,): the text is one of the values (np.isin does not know StringDType)."""
+    found = np.zeros(len(column), dtype=np.bool_)
+    for value in values:
+        found |= column == value
+    return found
+
+
+def _length(component: Component, columns: Mapping[str, object]) -> int:
+    lengths = {name: len(np.asarray(column)) for name, column in columns.items() if np.ndim(np.asarray(column)) > 0}
+    if "mrid" not in lengths:
+        raise TableError(f"{component.name}: column 'mrid' is missing")
+    for name, length in lengths.items():
+        if length != lengths["mrid"]:
+            raise TableError(f"{component.name}.{name} has {length} rows where mrid has {lengths['mrid']}")
+    return lengths["mrid"]
+
+
+def _column(component: Component, declared: Field, given: object, length: int) -> NDArray[Any]:
+    dtype = _DTYPES[declared.kind]
+    if given is None:
+        if declared.default is None:
+            raise TableError(f"{component.name}: column {declared.name!r} is missing")
+        return np.full(length, declared.default, dtype=dtype)
+    column = np.array(np.broadcast_to(np.asarray(given), (length,)), dtype=dtype)
+    if declared.kind == "text":
+        if declared.name == "mrid" and length and (column == "").any():
+            raise TableError(f"{component.name}.mrid is empty at row {int(np.argmax(column == ''))}")
+        return column
+    if declared.kind == "flag":
+        return column
+    wrong = (column < declared.low) | (column > declared.high)
+    if declared.kind == "real":
+        wrong |= np.isinf(column)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise TableError(
+            f"{component.name}.{declared.name} is {column[row]} at row {row}; "
+            f"it must lie in {declared.low:g} … {declared.high:g} {declared.unit}".rstrip()
+        )
+    return column
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float) and np.isnan(plain):
+        return None
+    assert plain is None or isinstance(plain, str | int | float | bool)
+    return plain

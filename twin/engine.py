@@ -1,0 +1,304 @@
+"""The twin: one network in its live state, one writer, any number of readers and subscribers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topology.energize import Energizer
+from twin.events import ModelReplaced, Operation, Recorded, SwitchOperated, event_to_json
+from twin.network import SWITCH_BRANCH, Network
+from twin.state import Snapshot, State
+from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing
+from twin.transitions import apply, model_replaced, operated
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """How many nodes, and how many customers, a change touches."""
+
+    nodes: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchingResult:
+    """What a batch did: supply lost and regained against the state before it (a lost phase counts)."""
+
+    revision: int
+    deenergized: Supply
+    reenergized: Supply
+
+    def to_json(self) -> dict[str, object]:
+        """As the HTTP answer."""
+        return {
+            "revision": self.revision,
+            "deenergized": {"nodes": self.deenergized.nodes, "customers": self.deenergized.customers},
+            "reenergized": {"nodes": self.reenergized.nodes, "customers": self.reenergized.customers},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> SwitchingResult:
+        """The inverse of `to_json`."""
+        lost, gained, revision = value["deenergized"], value["reenergized"], value["revision"]
+        assert isinstance(lost, dict) and isinstance(gained, dict) and isinstance(revision, int)
+        return cls(revision, Supply(**lost), Supply(**gained))
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Told to subscribers after each event: the event, and the snapshots before and after it."""
+
+    recorded: Recorded
+    before: Snapshot
+    after: Snapshot
+
+
+class Twin:
+    """A network in its live state.
+
+    Reads take `current` or `normal` once and work on that snapshot, which never changes; writes go one by one through
+    the store, and an acknowledged write is in it. Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, network: Network, store: Store | None = None, log: Sequence[Recorded] = ()) -> None:
+        """A twin of a network; without a store, switching is kept in memory only.
+
+        log: events to start from, the first of them the one that put this network in force.
+        """
+        self._store = store
+        self._writing = threading.RLock()
+        self._subscribers: list[Callable[[Change], None]] = []
+        self._begin(network, log)
+
+    @classmethod
+    def from_store(cls, store: Store) -> Twin:
+        """The twin that a store keeps; raises StoreMissing for a store without a network."""
+        head = store.head()
+        if head is None:
+            raise StoreMissing(f"{store.url} holds no network yet; `gridtwin load SOURCE --store {store.url}` adds one")
+        return cls(store.read_network(head.model), store, _since_model(store.events(until=head.revision)))
+
+    @classmethod
+    def load(cls, network: Network, store: Store, *, author: str = "", note: str = "") -> Twin:
+        """Puts a network into a store, in one transaction, as an event; switch positions carry over by mrid."""
+        with store.writing() as writer:
+            earlier = cls.from_store(store) if writer.head is not None else None
+            event = model_replaced(
+                earlier.network if earlier else None, earlier.current.state if earlier else None, network
+            )
+            recorded = writer.append(event, occurred_at=None, author=author, note=note)
+            writer.write_network(network)
+        return cls(network, store, [recorded])
+
+    def __enter__(self) -> Twin:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the store."""
+        if self._store is not None:
+            self._store.close()
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """The network model in force."""
+        return self._current.network
+
+    @property
+    def current(self) -> Snapshot:
+        """The live state, as of this moment."""
+        return self._current
+
+    @property
+    def normal(self) -> Snapshot:
+        """The normal state of the same network, at the same revision."""
+        return self._normal
+
+    @property
+    def revision(self) -> int:
+        """Newest revision applied."""
+        return self._current.revision
+
+    @property
+    def store(self) -> Store | None:
+        """Where the log is kept."""
+        return self._store
+
+    def changed_at(self, switch_row: int) -> datetime | None:
+        """When a switch last moved, if the log says so."""
+        return self._moved.get(switch_row)
+
+    def subscribe(self, subscriber: Callable[[Change], None]) -> Callable[[], None]:
+        """Calls `subscriber` after every event, in order, from the writing thread; returns how to stop that."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def switch(
+        self,
+        operations: Iterable[Operation] = (),
+        *,
+        normal: bool = False,
+        note: str = "",
+        author: str = "",
+        occurred_at: datetime | None = None,
+        expected_revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> SwitchingResult:
+        """Operates switches as one batch; with `normal`, everything else goes back to its normal position.
+
+        Raises SwitchingError or UnknownMrid for an operation that breaks a rule, StaleRevision where the log moved on,
+        IdempotencyConflict for a key used before with another request; the state is unchanged then. A request
+        repeated under its key is answered as the first time and changes nothing.
+        """
+        event = SwitchOperated(tuple(operations), normal)
+        request = _fingerprint(event, note, author, expected_revision)
+        with self._writing:
+            if self._store is None:
+                return self._switch_in_memory(event, occurred_at, author, note, expected_revision)
+            with self._undone_on_error(), self._store.writing() as writer:
+                self.catch_up()
+                earlier = writer.remembered(idempotency_key) if idempotency_key is not None else None
+                if earlier is not None:
+                    if earlier.request != request:
+                        raise IdempotencyConflict(str(idempotency_key))
+                    return SwitchingResult.from_json(earlier.answer)
+                self._refuse(event, expected_revision)
+                recorded = writer.append(event, occurred_at=occurred_at, author=author, note=note)
+                after, result = self._advance(recorded)
+                if idempotency_key is not None:
+                    writer.remember(idempotency_key, Remembered(request, recorded.revision, result.to_json()))
+            self._publish(recorded, after)  # committed: now, and not before, readers see it
+            return result
+
+    def catch_up(self) -> int:
+        """Applies what other writers added to the log; returns the newest revision."""
+        with self._writing:
+            if self._store is not None:
+                for recorded in self._store.events(after=self.revision):
+                    self._apply(recorded)
+            return self.revision
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _begin(self, network: Network, log: Sequence[Recorded]) -> None:
+        state = State.normal(network)
+        moved: dict[int, datetime] = {}
+        for recorded in log:
+            after = apply(network, state, recorded)
+            for row in np.flatnonzero(after.open != state.open).tolist():
+                moved[row] = recorded.occurred_at
+            state = after
+        self._moved = moved
+        normal = State.normal(network, state.revision)
+        self._normal = Snapshot(network, normal, network.normal_conducting, network.normal_energized)
+        self._energizer = Energizer(network.graph, network.normal_conducting.copy(), network.node_sources)
+        self._current = self._normal
+        self._current = self._energized(state)
+
+    def _energized(self, state: State) -> Snapshot:
+        """The snapshot of a state, by the incremental path from the one before."""
+        network = self.network
+        rows = np.flatnonzero(state.open != self._current.state.open)
+        own = network.switches["phases"][rows] * network.switches["in_service"][rows]
+        self._energizer.operate(network.table_branches[SWITCH_BRANCH][rows], (own & ~state.open[rows]).astype(np.uint8))
+        return Snapshot(network, state, self._energizer.conducting.copy(), self._energizer.energized.copy())
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """Takes the energizer back to the published state when a write did not come through."""
+        try:
+            yield
+        except BaseException:
+            published = self._current.conducting
+            moved = np.flatnonzero(self._energizer.conducting != published).astype(np.int32)
+            self._energizer.operate(moved, published[moved])
+            raise
+
+    def _refuse(self, event: SwitchOperated, expected_revision: int | None) -> None:
+        """Raises for a stale revision or a broken rule, before anything is written."""
+        if expected_revision is not None and expected_revision != self.revision:
+            raise StaleRevision(expected_revision, self.revision)
+        operated(self.network, self._current.state.open, event)
+
+    def _switch_in_memory(
+        self,
+        event: SwitchOperated,
+        occurred_at: datetime | None,
+        author: str,
+        note: str,
+        expected_revision: int | None,
+    ) -> SwitchingResult:
+        self._refuse(event, expected_revision)
+        now = datetime.now(UTC)
+        recorded = Recorded(self.revision + 1, now, occurred_at or now, author, note, event)
+        after, result = self._advance(recorded)
+        self._publish(recorded, after)
+        return result
+
+    def _advance(self, recorded: Recorded) -> tuple[Snapshot, SwitchingResult]:
+        before = self._current
+        after = self._energized(apply(self.network, before.state, recorded))
+        lost = before.energized & ~after.energized
+        gained = after.energized & ~before.energized
+        return after, SwitchingResult(recorded.revision, self._supply(lost), self._supply(gained))
+
+    def _supply(self, mask: NDArray[np.uint8]) -> Supply:
+        """Nodes and customers on which the mask (uint8 (nodes,)) holds a phase; customers by their service phases."""
+        network = self.network
+        hit = (mask[network.consumers["node"]] & network.consumers["phases"]) != 0
+        return Supply(int(np.count_nonzero(mask)), int(network.consumer_customers[hit].sum()))
+
+    def _publish(self, recorded: Recorded, after: Snapshot) -> None:
+        before = self._current
+        if before.network is after.network:
+            for row in np.flatnonzero(before.state.open != after.state.open).tolist():
+                self._moved[row] = recorded.occurred_at
+        self._current = after
+        self._normal = replace(self._normal, state=replace(self._normal.state, revision=after.revision))
+        change = Change(recorded, before, after)
+        for subscriber in tuple(self._subscribers):
+            subscriber(change)
+
+    def _apply(self, recorded: Recorded) -> None:
+        if isinstance(recorded.event, SwitchOperated):
+            after, _ = self._advance(recorded)
+            self._publish(recorded, after)
+            return
+        assert self._store is not None
+        before = self._current
+        head = self._store.head()
+        if head is not None and head.model == recorded.event.model:
+            self._begin(self._store.read_network(head.model), [recorded])
+            after, self._current = self._current, before
+            self._publish(recorded, after)
+
+
+def _since_model(log: Iterable[Recorded]) -> list[Recorded]:
+    """The log from the last change of model on: what came before it does not matter to the state."""
+    since: list[Recorded] = []
+    for recorded in log:
+        if isinstance(recorded.event, ModelReplaced):
+            since.clear()
+        since.append(recorded)
+    return since
+
+
+def _fingerprint(event: SwitchOperated, note: str, author: str, expected_revision: int | None) -> str:
+    """What makes two requests the same one."""
+    whole = json.dumps([event_to_json(event), note, author, expected_revision], sort_keys=True)
+    return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,66 @@
+"""From mrid to class and row: one sorted index over every table."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.components import TEXT, Component, Table
+
+
+class UnknownMrid(KeyError, ValueError):
+    """No element has that mrid."""
+
+    def __init__(self, mrid: str) -> None:
+        super().__init__(mrid)
+        self.mrid = mrid
+
+    def __str__(self) -> str:
+        return f"no element has the mrid {self.mrid!r}"
+
+
+class DuplicateMrid(ValueError):
+    """Two elements share an mrid; names it and both tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One row of one class."""
+
+    component: Component
+    row: int
+
+
+class MridIndex:
+    """Finds elements by mrid, in the logarithm of their number."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        """Raises DuplicateMrid where two elements, of whatever class, share an mrid."""
+        self._components = [table.component for table in tables]
+        self._starts = np.cumsum([0, *(len(table) for table in tables)])
+        mrids: NDArray[Any] = np.concatenate([table["mrid"] for table in tables]).astype(TEXT)
+        self._order = np.argsort(mrids, kind="stable")
+        self._sorted = mrids[self._order]
+        same = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
+        if len(same):
+            first, second = (self._element(int(self._order[same[0] + k])) for k in (0, 1))
+            raise DuplicateMrid(
+                f"{first.component.name} row {first.row} and {second.component.name} row {second.row} "
+                f"share the mrid {self._sorted[same[0]]!r}"
+            )
+
+    def _element(self, position: int) -> Element:
+        table = int(np.searchsorted(self._starts, position, side="right")) - 1
+        return Element(self._components[table], position - int(self._starts[table]))
+
+    def find(self, mrid: str) -> Element:
+        """The element; raises UnknownMrid."""
+        at = bisect.bisect_left(self._sorted, mrid)  # np.searchsorted does not know StringDType
+        if at == len(self._sorted) or self._sorted[at] != mrid:
+            raise UnknownMrid(mrid)
+        return self._element(int(self._order[at]))

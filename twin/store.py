@@ -1,0 +1,100 @@
+"""Where networks and the log are kept: the Protocol every store speaks, and the URL that chooses one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from twin.events import Event, Recorded
+from twin.network import Network
+
+
+class StoreError(Exception):
+    """A store that cannot be used; the message says what to do."""
+
+
+class StoreMissing(StoreError):
+    """Nothing is there yet."""
+
+
+class StoreLocked(StoreError):
+    """Another process is writing."""
+
+
+class StoreInvalid(StoreError):
+    """Not a gridtwin store, of another schema, or damaged."""
+
+
+class StaleRevision(ValueError):
+    """The log moved on since the revision that the caller expected."""
+
+    def __init__(self, expected: int, head: int) -> None:
+        super().__init__(f"expected revision {expected}, but the log is at {head}")
+        self.expected, self.head = expected, head
+
+
+class IdempotencyConflict(ValueError):
+    """An Idempotency-Key was used before with another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} was used before with a different request")
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Newest revision in the log, and the model in force there."""
+
+    revision: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The answer given to an earlier request with the same Idempotency-Key."""
+
+    request: str
+    revision: int
+    answer: Mapping[str, object]
+
+
+class Writer(Protocol):
+    """One writing transaction: the head is locked, and everything in it happens or nothing does."""
+
+    head: Head | None
+
+    def remembered(self, key: str) -> Remembered | None:
+        """What was answered to this Idempotency-Key before."""
+
+    def append(self, event: Event, *, occurred_at: datetime | None, author: str, note: str) -> Recorded:
+        """Adds one event; the store sets revision and recorded_at."""
+
+    def write_network(self, network: Network) -> None:
+        """Keeps a network under its model version."""
+
+    def remember(self, key: str, remembered: Remembered) -> None:
+        """Keeps the answer under an Idempotency-Key, in the same transaction."""
+
+
+class Store(Protocol):
+    """Keeps networks and the log, nothing else. Methods may be called from any thread, one at a time."""
+
+    url: str
+
+    def head(self) -> Head | None:
+        """Newest revision; None in a store that holds no network yet."""
+
+    def read_network(self, model: str) -> Network:
+        """The network of that model; raises StoreInvalid where it is not kept."""
+
+    def events(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
+        """The log in order, `after` excluded, `until` included."""
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """A writing transaction, committed durably when the block ends, undone when it raises."""
+
+    def close(self) -> None:
+        """Leaves everything on disk in one piece."""
