@@ -63,7 +63,7 @@ def simbench_folder() -> Path:
     """The demo network as the simbench package ships it: a folder of CSV files."""
     spec = importlib.util.find_spec("simbench")
     if spec is None or not spec.submodule_search_locations:
-        pytest.skip("no simbench: `make install-demo` installs it")
+        pytest.skip("no simbench: `make demo` and `make test` install it")
     return Path(spec.submodule_search_locations[0]) / "networks" / DEMO_NETWORK
 
 

@@ -1,4 +1,4 @@
-"""Finds the programs that tests need beyond PyPI, and installs the system's packages of those that are missing.
+"""Finds the programs that tests need beyond PyPI, and installs the system's packages of what is missing.
 
 As root or with passwordless sudo, on a system with apt-get. Elsewhere one line each says what is missing, how
 to get it and which tests are left out; with CI=true nothing may be, and the exit code is 1.
@@ -49,7 +49,7 @@ def apt_get(run: Run) -> list[str] | None:
     """The beginning of a command that installs packages, or None where there is no right to."""
     if shutil.which("apt-get") is None:
         return None
-    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-o", "DPkg::Lock::Timeout=300"]
     if os.geteuid() == 0:
         return command
     if shutil.which("sudo") is not None and run(["sudo", "-n", "true"]) == 0:

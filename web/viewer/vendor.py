@@ -24,7 +24,7 @@ FILES = {
     "noto-sans-600.woff2": "@fontsource/noto-sans/files/noto-sans-latin-600-normal.woff2",
     "maplibre-gl.css": "maplibre-gl/dist/maplibre-gl.css",
     "maplibre-gl-worker.mjs": "maplibre-gl/dist/maplibre-gl-worker.mjs",
-    "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",  # last: make takes it as the sign that all is there
+    "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",  # last: to make, it stands for all
 }
 
 
