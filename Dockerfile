@@ -1,5 +1,5 @@
 # docker build -t gridtwin .
-# docker run -p 8080:8080 -v "$PWD":/data gridtwin serve /data/grid.gpkg --host 0.0.0.0
+# docker run -p 8080:8080 -v "$PWD":/data --user "$(id -u)" gridtwin serve /data/grid.gpkg --host 0.0.0.0
 
 FROM python:3.12-slim AS build
 WORKDIR /build
@@ -15,12 +15,12 @@ RUN /opt/build/bin/python web/viewer/vendor.py \
  && /opt/gridtwin/bin/pip install --no-cache-dir --no-deps dist/gridtwin-*.whl
 
 FROM python:3.12-slim
-# The home holds what Numba compiles.
-RUN useradd --create-home --uid 10001 gridtwin
+RUN useradd --no-create-home --uid 10001 gridtwin
 COPY --from=build /opt/gridtwin /opt/gridtwin
-ENV PATH=/opt/gridtwin/bin:$PATH PYTHONUNBUFFERED=1
+# Numba keeps what it compiled where any user may write.
+ENV PATH=/opt/gridtwin/bin:$PATH PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba
 USER gridtwin
-WORKDIR /home/gridtwin
+WORKDIR /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]

@@ -7,7 +7,6 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet $(UPGRADE)
 VENDOR := web/viewer/vendor/maplibre-gl.mjs
-SOURCES := topology twin loaders tiles web gridtwin.py
 
 # uv and npm keep what they downloaded; where there is no home to keep it in, the environment holds it.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
@@ -49,7 +48,7 @@ test-long: install $(STAMPS)/demo $(STAMPS)/test
 check: $(STAMPS)/project $(STAMPS)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy
 
 format: $(STAMPS)/test
 	$(BIN)/ruff check --fix .
