@@ -15,7 +15,7 @@ RUN /opt/build/bin/python web/viewer/vendor.py \
  && /opt/gridtwin/bin/pip install --no-cache-dir --no-deps dist/gridtwin-*.whl
 
 FROM python:3.12-slim
-RUN useradd --no-create-home --uid 10001 gridtwin
+RUN useradd --no-create-home --uid 10001 gridtwin && install -d -o gridtwin /data
 COPY --from=build /opt/gridtwin /opt/gridtwin
 # Numba keeps what it compiled where any user may write.
 ENV PATH=/opt/gridtwin/bin:$PATH PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba
