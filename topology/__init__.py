@@ -1,0 +1,1 @@
+"""Connectivity in integers and phase masks: numbering, energisation, traces, loops, restoration."""

@@ -1,0 +1,261 @@
+"""One trace under way: the network as that trace may see it, and how its result is put together."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topology import _kernels_walk
+from topology.blocks import direction
+from topology.energize import energize
+from topology.graph import Graph
+from topology.masks import ABC, Ints, Masks, Signs, as_masks, check_indices
+from topology.results import NONE, Options, Reason, Start, Trace
+
+__all__ = ["Search", "flows"]
+
+
+@dataclass(slots=True)
+class Search:
+    """A network state, a start and its restraints."""
+
+    graph: Graph
+    conducting: Masks
+    """What branches conduct; all their phases where the trace ignores switch status."""
+    sources: Masks
+    start: Start
+    options: Options
+    state: Masks | None = None
+    """What branches conduct really, if other than `conducting`: flows are found in it."""
+    stop: Masks = field(init=False)
+    """Reason by branch that is never crossed, else 0."""
+    stops: bool = False
+    barriers: Ints = field(default_factory=lambda: NONE)
+    """Plain barriers but those at the start."""
+    filters: Ints = field(default_factory=lambda: NONE)
+    """Filter barriers but those at the start."""
+    halted: Ints = field(default_factory=lambda: NONE)
+    """Start branches that are barriers, where the trace stops at once."""
+
+    def __post_init__(self) -> None:
+        graph, options, start = self.graph, self.options, self.start
+        check_indices(start.nodes, graph.node_count, "node")
+        for branches in (start.branches, options.barriers, options.filter_barriers):
+            check_indices(branches, graph.branch_count, "branch")
+        self.conducting = as_masks(self.conducting, graph.branch_count, "conducting")
+        self.sources = as_masks(self.sources, graph.node_count, "sources")
+        self.stop = np.zeros(graph.branch_count, np.uint8)
+        self.barriers, self.filters = options.barriers, options.filter_barriers
+        if options.ignore_barriers_at_start:
+            self.barriers = self.barriers[~np.isin(self.barriers, start.branches)]
+            self.filters = self.filters[~np.isin(self.filters, start.branches)]
+        elif self.barriers.size or self.filters.size:
+            halts = np.isin(start.branches, self.barriers) | np.isin(start.branches, self.filters)
+            self.halted = start.branches[halts]
+            self.start = Start(start.nodes, start.branches[~halts], start.terminal[~halts])
+        self.bar(self.barriers, Reason.BARRIER)
+        self.bar(self.filters, Reason.BARRIER)
+
+    @property
+    def limit(self) -> int:
+        """The phases to follow."""
+        return self.options.phases & ABC
+
+    def bar(self, branches: Ints, reason: Reason) -> None:
+        """Never cross these branches."""
+        self.stop[branches] = reason
+        self.stops = self.stops or branches.size > 0
+
+    def crossable(self, one_sided: bool) -> Masks:
+        """Conducting masks, 0 where the trace stops, or where it leaves a start at one terminal only."""
+        closed = self.start.branches[self.start.terminal > 0] if one_sided else NONE
+        if not (self.stops or closed.size):
+            return self.conducting
+        masks = np.where(self.stop > 0, np.uint8(0), self.conducting)
+        masks[closed] = 0
+        return as_masks(masks, masks.size, "conducting")
+
+    def fed(self, energized: Masks | None) -> tuple[Masks, Masks, Masks, dict[int, int]]:
+        """The network without its plain barriers, so that it tells directions.
+
+        What only a barrier feeds is fed at the barrier's load side instead. Returns conducting, sources,
+        energized and those barriers, each with its load-side node.
+        """
+        graph = self.graph
+        if self.barriers.size == 0:
+            if energized is None:
+                energized = energize(graph, self.conducting, self.sources)
+            return self.conducting, self.sources, as_masks(energized, graph.node_count, "energized"), {}
+        conducting, sources = self.conducting.copy(), self.sources.copy()
+        conducting[self.barriers] = 0
+        feeding: dict[int, int] = {}
+        while True:
+            energized = energize(graph, conducting, sources)
+            fed = False
+            for branch in self.barriers.tolist():
+                u, v = int(graph.branch_u[branch]), int(graph.branch_v[branch])
+                for near, far in ((u, v), (v, u)):
+                    gained = self.conducting[branch] & energized[near] & ~energized[far] & self.limit
+                    if gained:
+                        sources[far] |= gained
+                        feeding[branch] = far
+                        fed = True
+            if not fed:
+                frozen = as_masks(conducting, graph.branch_count, "conducting")
+                return frozen, as_masks(sources, graph.node_count, "sources"), energized, feeding
+
+    def ends(self) -> tuple[Ints, Masks]:
+        """Start nodes and the ends that start branches expand, with the phases each begins with."""
+        graph, start = self.graph, self.start
+        carried = self.conducting[start.branches] & self.limit
+        carried = np.where(carried > 0, carried, graph.branch_phases[start.branches] & self.limit)
+        from_u, from_v = start.terminal != 2, start.terminal != 1
+        nodes = (start.nodes, graph.branch_u[start.branches][from_u], graph.branch_v[start.branches][from_v])
+        masks = (np.full(start.nodes.size, self.limit, np.uint8), carried[from_u], carried[from_v])
+        return np.concatenate(nodes), np.concatenate(masks).astype(np.uint8)
+
+    def result(
+        self,
+        allowed: Masks | None,
+        rule: int,
+        given: Masks | None = None,
+        energized: Masks | None = None,
+        fed: tuple[Masks, Masks] | None = None,
+    ) -> Trace:
+        """Walk from the ends through the allowed phases of nodes, and list what was met.
+
+        given: phases by branch, for an upstream trace, which meets no open switches. fed: conducting and
+        sources to find flows in, energized what they energise.
+        """
+        graph = self.graph
+        mask = np.zeros(graph.node_count, np.uint8)
+        depth = np.empty(graph.node_count, np.int32)
+        reached = _kernels_walk.spread(
+            graph.indptr,
+            graph.adjacent_node,
+            graph.adjacent_branch,
+            self.crossable(allowed is None),
+            mask if allowed is None else allowed,
+            allowed is not None,
+            *self.ends(),
+            mask,
+            depth,
+        )
+        nodes = by_depth(reached, depth[reached])
+        seen = np.zeros(graph.branch_count, np.uint8)
+        seen[self.start.branches] = 1
+        seen[self.halted] = 1
+        met, carried, edge, reason = _kernels_walk.met_branches(
+            graph.indptr,
+            graph.adjacent_branch,
+            graph.branch_u,
+            graph.branch_v,
+            graph.branch_phases,
+            self.conducting,
+            self.stop,
+            self.stops,
+            self.limit,
+            rule,
+            nodes,
+            mask,
+            seen if given is None else given,
+            seen,
+        )
+        branches, branch_depth, carried = self.with_starts(met, carried, mask, depth)
+        boundaries, reasons = self.with_start_boundaries(edge, reason)
+        if given is None:
+            sources = nodes[self.sources[nodes] & mask[nodes] > 0]
+        else:
+            u, v = graph.branch_u[branches], graph.branch_v[branches]
+            at = (u[self.sources[u] & carried > 0], v[self.sources[v] & carried > 0])
+            sources = np.concatenate((*at, nodes[self.sources[nodes] & mask[nodes] > 0]))
+        conducting, feeds = fed or (self.conducting if self.state is None else self.state, self.sources)
+        return Trace(
+            nodes,
+            depth[nodes],
+            mask[nodes],
+            branches,
+            branch_depth,
+            carried,
+            flows(graph, conducting, feeds, branches, carried, energized),
+            boundaries,
+            reasons,
+            np.unique(sources),
+        )
+
+    def with_starts(self, met: Ints, carried: Masks, mask: Masks, depth: Ints) -> tuple[Ints, Ints, Masks]:
+        """Branches of the result by depth, then number; start branches that conduct are at 0."""
+        graph = self.graph
+        far = np.iinfo(np.int32).max
+        u, v = graph.branch_u[met], graph.branch_v[met]
+        nearer = np.minimum(np.where(mask[u] > 0, depth[u], far), np.where(mask[v] > 0, depth[v], far))
+        starts = np.unique(self.start.branches[self.conducting[self.start.branches] & self.limit > 0])
+        branches = np.concatenate((starts, met)).astype(np.int32)
+        branch_depth = np.concatenate((np.zeros(starts.size, np.int32), nearer + 1)).astype(np.int32)
+        phases = np.concatenate((self.conducting[starts] & self.limit, carried)).astype(np.uint8)
+        order = np.argsort(sort_key(branches, branch_depth))
+        return branches[order], branch_depth[order], phases[order]
+
+    def with_start_boundaries(self, edge: Ints, reason: Masks) -> tuple[Ints, Masks]:
+        """Boundaries by number: those met, and the starts that are open or barriers."""
+        starts = self.start.branches[self.conducting[self.start.branches] & self.limit == 0]
+        has_phase = self.graph.branch_phases[starts] & self.limit > 0
+        edges = np.concatenate((edge, starts, self.halted)).astype(np.int32)
+        start_reasons = np.where(has_phase, np.uint8(Reason.OPEN), np.uint8(Reason.PHASE_END))
+        halted_reasons = np.full(self.halted.size, Reason.BARRIER, np.uint8)
+        reasons = np.concatenate((reason, start_reasons, halted_reasons))
+        if not self.options.include_barriers:
+            kept = reasons != Reason.BARRIER
+            edges, reasons = edges[kept], reasons[kept]
+        edges, first = np.unique(edges, return_index=True)
+        return edges, reasons[first]
+
+    def dead(self) -> Trace:
+        """The empty answer where every start is dead."""
+        ints, masks = np.empty(0, np.int32), np.empty(0, np.uint8)
+        edges, reasons = self.with_start_boundaries(ints, masks)
+        flow = np.empty(0, np.int8)
+        return Trace(ints, ints, masks, ints, ints, masks, flow, edges, reasons, ints, status="not_energized")
+
+
+def sort_key(numbers: Ints, depth: Ints) -> NDArray[np.int64]:
+    """Depth, then number, in one integer."""
+    return depth.astype(np.int64) << 32 | numbers
+
+
+def by_depth(numbers: Ints, depth: Ints) -> Ints:
+    """Numbers sorted by depth, then number."""
+    return (np.sort(sort_key(numbers, depth)) & 0xFFFFFFFF).astype(np.int32)
+
+
+def flows(
+    graph: Graph,
+    conducting: Masks,
+    sources: Masks,
+    branches: Ints,
+    phases: Masks,
+    energized: Masks | None = None,
+) -> Signs:
+    """1 from u to v, -1 from v to u, 0 where both ways, neither, or its phases differ, (branches,)."""
+    if branches.size == 0:
+        return np.empty(0, np.int8)
+    if fed_by_forest(graph, conducting, sources):
+        if energized is None:
+            energized = energize(graph, conducting, sources)
+        u, v = graph.branch_u[branches], graph.branch_v[branches]
+        live = phases & conducting[branches] & energized[u] & energized[v] > 0
+        down, up = graph.parent_branch[v] == branches, graph.parent_branch[u] == branches
+        return np.where(live & down, 1, np.where(live & up, -1, 0)).astype(np.int8)
+    found = direction(graph, conducting, sources, int(np.bitwise_or.reduce(phases)))[branches]
+    carried = (phases[:, None] >> np.arange(3, dtype=np.uint8)) & 1 > 0
+    ways = np.bitwise_or.reduce(np.where(carried, found, 0), axis=1)
+    return np.where(ways == 1, 1, np.where(ways == 2, -1, 0)).astype(np.int8)
+
+
+def fed_by_forest(graph: Graph, conducting: Masks, sources: Masks) -> bool:
+    """Whether power flows down the forest alone: no chord conducts and no source lies below a root."""
+    chord = graph.chord
+    closed = chord[conducting[chord] & ABC > 0]
+    if (graph.branch_u[closed] != graph.branch_v[closed]).any():
+        return False
+    return bool((graph.parent[np.flatnonzero(sources & ABC)] < 0).all())

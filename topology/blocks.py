@@ -1,0 +1,91 @@
+"""Biconnected blocks of the branches that conduct, one phase at a time, rooted at the merged sources."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from topology import _kernels_blocks
+from topology.graph import Graph, small
+from topology.jit import exercise
+from topology.masks import ABC, Flags, Ints, Masks, Signs
+
+__all__ = ["Blocks", "direction", "grow", "phase_groups"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """A block-cut tree. A block is numbered after the blocks below it."""
+
+    branch_block: Ints
+    """Block of each branch, -1 where not reached and for self-loops, (branches,)."""
+    node_block: Ints
+    """Block that joins each node to its root, -1 at roots and where not reached, (nodes,)."""
+    up_branch: Ints
+    """Depth-first branch towards the root, -1 at roots and where not reached, (nodes,)."""
+    order: Ints
+    """Reached nodes, each after its depth-first parent, (reached,)."""
+    entry: Ints
+    """Node through which each block is entered, -1 for the merged sources, (blocks,)."""
+    cyclic: Flags
+    """Whether each block holds a cycle; the others are one bridge each, (blocks,)."""
+
+
+def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere: bool = False) -> Blocks:
+    """The blocks that one phase (a single bit) reaches from its sources, or all of them with `everywhere`."""
+    return Blocks(
+        *_kernels_blocks.grow_blocks(
+            graph.indptr,
+            graph.adjacent_node,
+            graph.adjacent_branch,
+            graph.branch_u,
+            graph.branch_v,
+            conducting,
+            sources,
+            phase,
+            everywhere,
+        )
+    )
+
+
+def phase_groups(conducting: Masks, sources: Masks, phases: int = ABC) -> Iterator[tuple[int, int]]:
+    """Phases that see the same network are searched once: yields (the lowest of a group, all of its bits)."""
+    left = phases & ABC
+    while left:
+        phase = left & -left
+        group = phase
+        for other in (2, 4):
+            if other > phase and left & other and alike(conducting, sources, phase, other):
+                group |= other
+        yield phase, group
+        left &= ~group
+
+
+def alike(conducting: Masks, sources: Masks, one: int, other: int) -> bool:
+    """Whether every branch and source has both phases, or neither."""
+    both = one | other
+    return all(bool(((masks & both == 0) | (masks & both == both)).all()) for masks in (sources, conducting))
+
+
+def direction(graph: Graph, conducting: Masks, sources: Masks, phases: int = ABC) -> Signs:
+    """Where power can come from in each branch, per phase A, B, C: (branches, 3).
+
+    0 none, 1 from u to v, 2 from v to u, 3 both: the branch lies on a cycle with the merged sources.
+    """
+    result = np.zeros((graph.branch_count, 3), np.int8)
+    column = np.empty(graph.branch_count, np.int8)
+    for phase, group in phase_groups(conducting, sources, phases):
+        blocks = grow(graph, conducting, sources, phase)
+        _kernels_blocks.branch_directions(
+            blocks.branch_block, blocks.up_branch, blocks.cyclic, graph.branch_u, graph.branch_v, column
+        )
+        for bit in range(3):
+            if group >> bit & 1:
+                result[:, bit] = column
+    return result
+
+
+@exercise
+def _exercise() -> None:
+    graph = small().graph
+    direction(graph, graph.branch_phases, np.array([7, 0, 0, 0, 0], np.uint8))

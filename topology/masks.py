@@ -1,0 +1,43 @@
+"""Phase masks and index arrays: their types, and how arguments become them."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["ABC", "Flags", "Ints", "Longs", "Masks", "Signs", "as_ints", "as_masks", "check_indices"]
+
+ABC = 7
+"""The phases that can be energised: A=1, B=2, C=4. N=8 never is."""
+
+Ints: TypeAlias = NDArray[np.int32]
+Longs: TypeAlias = NDArray[np.int64]
+Masks: TypeAlias = NDArray[np.uint8]
+Signs: TypeAlias = NDArray[np.int8]
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+def as_ints(values: ArrayLike) -> Ints:
+    """A read-only contiguous int32 view (or copy, when it must be converted) of whole numbers."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"expected whole numbers, got {array.dtype}")
+    view = np.ascontiguousarray(array, np.int32).view(np.ndarray)[:]
+    view.flags.writeable = False
+    return view
+
+
+def as_masks(values: ArrayLike, size: int, name: str) -> Masks:
+    """A read-only contiguous uint8 view of `size` masks; raises ValueError on another length."""
+    view = np.ascontiguousarray(values, np.uint8).view(np.ndarray)[:]
+    if view.shape != (size,):
+        raise ValueError(f"{name} has shape {view.shape}, expected ({size},)")
+    view.flags.writeable = False
+    return view
+
+
+def check_indices(values: Ints, limit: int, name: str) -> None:
+    """Raise IndexError naming the first value outside 0 <= value < limit."""
+    if values.size and (values.min() < 0 or values.max() >= limit):
+        wrong = values[(values < 0) | (values >= limit)][0]
+        raise IndexError(f"{name} {wrong} is outside 0 <= {name} < {limit}")
