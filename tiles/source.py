@@ -1,0 +1,222 @@
+"""The tiles of a network in any state: the one door to this package."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from isal import igzip
+from numpy.typing import NDArray
+
+from tiles import tilejson
+from tiles.budget import COMPRESSED_LIMIT, Part, fit
+from tiles.hexes import HexPyramid
+from tiles.index import LineIndex, TileBox
+from tiles.layers import LAYER_NAMES, NAMES_ZOOM, Layer, Selection, make_layers
+from tiles.live import TraceColumns, TraceLike
+from tiles.mercator import check_tile
+from tiles.mvt import POINT, Columns, Geometry, Tags, ValuePool, encode_layer
+from tiles.tilejson import TILESETS, ZOOMS
+from twin import phases as phase_codes
+from twin.network import Network
+from twin.state import Snapshot
+
+__all__ = ["TILESETS", "ZOOMS", "Tile", "TileSource", "UnknownLayer", "UnknownTileset"]
+
+Longs = NDArray[np.int64]
+Keep = Mapping[str, NDArray[np.bool_]]
+
+_FEATURE_BYTES = {"lines": 24.0, "substations": 40.0, "switches": 18.0, "transformers": 20.0, "meters": 16.0}
+"""About what a feature adds to a compressed tile; where that is too little, the tile is made again with more."""
+
+
+class UnknownTileset(LookupError):
+    """A tileset that does not exist."""
+
+    def __init__(self, tileset: str) -> None:
+        super().__init__(f"no tileset {tileset!r}; there are {', '.join(TILESETS)}")
+        self.tileset = tileset
+
+
+class UnknownLayer(LookupError):
+    """A layer that the tileset does not have."""
+
+    def __init__(self, layer: str, known: Collection[str]) -> None:
+        super().__init__(f"no layer {layer!r}; there are {', '.join(known)}")
+        self.layer = layer
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """data: an MVT, uncompressed, empty where there is nothing. left_out: features that did not fit in."""
+
+    data: bytes
+    left_out: int = 0
+
+
+EMPTY = Tile(b"")
+
+
+class TileSource:
+    """Tiles of one network. Nothing in it changes but caches, so any number of threads may call it."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.layers: tuple[Layer, ...] = make_layers(network)
+        self._lock = threading.Lock()
+        self._traces: OrderedDict[int, tuple[TraceLike, TraceColumns]] = OrderedDict()
+
+    @cached_property
+    def hexes(self) -> HexPyramid:
+        """The H3 pyramid, made when first asked for."""
+        return HexPyramid(self.network)
+
+    def tile(
+        self,
+        tileset: str,
+        z: int,
+        x: int,
+        y: int,
+        snapshot: Snapshot,
+        *,
+        layers: Collection[str] | None = None,
+        trace: TraceLike | None = None,
+        phases: int = phase_codes.ABC,
+        keep: Keep | None = None,
+    ) -> Tile:
+        """One tile of a state of this network.
+
+        layers: names of those wanted, all where None. trace: features outside it are left out, `depth` and `flow`
+        added. phases: features with none of them are left out, and `energized` and `open` speak of them only. keep: by
+        layer, bool (rows,), which rows may be shown. The last three are for `grid`. Raises UnknownTileset,
+        UnknownLayer or TileAddressError.
+        """
+        if tileset not in ZOOMS:
+            raise UnknownTileset(tileset)
+        check_tile(z, x, y, *ZOOMS[tileset])
+        known = ("hexes",) if tileset == "hexes" else LAYER_NAMES
+        for layer in layers or ():
+            if layer not in known:
+                raise UnknownLayer(layer, known)
+        if layers is not None and not layers:
+            return EMPTY
+        if tileset == "hexes":
+            return Tile(self.hexes.tile(z, x, y, snapshot))
+        wanted = [layer for layer in self.layers if layers is None or layer.name in layers]
+        columns = None if trace is None else self.trace_columns(trace)
+        parts = [_LayerTile.of(layer, TileBox.of(z, x, y), columns, phases, keep) for layer in wanted]
+        if z >= NAMES_ZOOM:
+            return Tile(b"".join(part.encode(snapshot, phases, z) for part in parts))
+        return _fitted(parts, snapshot, phases, z)
+
+    def tilejson(self, base_url: str, tileset: str, *, query: str = "", version: str = "1.0.0") -> dict[str, object]:
+        """TileJSON 3.0; see `tiles.tilejson`. Raises UnknownTileset."""
+        if tileset not in ZOOMS:
+            raise UnknownTileset(tileset)
+        network = self.network
+        return tilejson.tilejson(
+            base_url, tileset, name=network.name, bounds=network.bounds, query=query, version=version
+        )
+
+    def trace_columns(self, trace: TraceLike) -> TraceColumns:
+        """A trace spread over the network; those of the last few are kept."""
+        with self._lock:
+            known = self._traces.get(id(trace))
+            if known is not None:
+                self._traces.move_to_end(id(trace))
+                return known[1]
+        columns = TraceColumns.of(self.network, trace)
+        with self._lock:
+            self._traces[id(trace)] = (trace, columns)
+            while len(self._traces) > 8:
+                self._traces.popitem(last=False)
+        return columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LayerTile:
+    """What a tile may show of one layer. chosen: which of the selection; all where None."""
+
+    layer: Layer
+    selection: Selection
+    chosen: Longs | None
+    depth: Longs | None = None
+    flow: Longs | None = None
+
+    @classmethod
+    def of(cls, layer: Layer, tile: TileBox, trace: TraceColumns | None, phases: int, keep: Keep | None) -> _LayerTile:
+        selection = layer.select(tile)
+        entries = selection.entries
+        depth = flow = None
+        shown: NDArray[np.bool_] | None = None
+        if trace is not None:
+            depth, flow = layer.supply.traced(entries, trace)
+            shown = depth >= 0
+        if phases & phase_codes.ABC != phase_codes.ABC:
+            present = layer.supply.present(entries, phases)
+            shown = present if shown is None else shown & present
+        if keep is not None and layer.name in keep:
+            kept = keep[layer.name][layer.index.row[entries]]
+            shown = kept if shown is None else shown & kept
+        return cls(layer, selection, None if shown is None else np.flatnonzero(shown), depth, flow)
+
+    def encode(self, snapshot: Snapshot, phases: int, zoom: int, chosen: Longs | None = None) -> bytes:
+        if len(self.selection.entries) == 0:
+            return b""
+        states = self.layer.supply.state(self.selection.entries, snapshot, phases)
+        chosen = self.chosen if chosen is None else chosen
+        return self.layer.encode(self.selection, states, zoom, chosen, self.depth, self.flow)
+
+    def part(self, scale: float) -> Part:
+        entries, chosen = self.selection.entries, self.chosen
+        if chosen is None:
+            chosen = np.arange(len(entries), dtype=np.int64)
+        index = self.layer.index
+        size = index.extent(entries[chosen]) if isinstance(index, LineIndex) else None
+        return Part(chosen, self.layer.priority[entries[chosen]], size, _FEATURE_BYTES[self.layer.name] * scale)
+
+
+def _fitted(parts: list[_LayerTile], snapshot: Snapshot, phases: int, zoom: int) -> Tile:
+    """The tile with as much as fits, and the layer `partial` saying of each layer how much does not."""
+    scale = 1.0
+    while True:
+        asked = [part.part(scale) for part in parts]
+        chosen = fit(asked, COMPRESSED_LIMIT)
+        data = b"".join(
+            part.encode(snapshot, phases, zoom, kept) for part, kept in zip(parts, chosen, strict=True) if len(kept)
+        )
+        left_out = {
+            part.layer.name: len(one.chosen) - len(kept)
+            for part, one, kept in zip(parts, asked, chosen, strict=True)
+            if len(kept) < len(one.chosen)
+        }
+        data += _partial(left_out)
+        if len(data) <= COMPRESSED_LIMIT:
+            break
+        compressed = len(igzip.compress(data, 1))
+        if compressed <= COMPRESSED_LIMIT:
+            break
+        scale *= 1.05 * compressed / COMPRESSED_LIMIT
+    return Tile(data, sum(left_out.values()))
+
+
+def _partial(left_out: Mapping[str, int]) -> bytes:
+    """The layer `partial`: in the middle of the tile a point for each layer that is not complete."""
+    if not left_out:
+        return b""
+    count = len(left_out)
+    middle = np.array([9, 0x80, 0x20, 0x80, 0x20], dtype=np.uint8)  # MoveTo 2048 2048
+    rows = np.arange(count, dtype=np.int64)
+    tags = Tags(
+        ("layer", "left_out"),
+        ValuePool.of([*left_out, *left_out.values()]),
+        np.stack([rows, rows + count], axis=1).astype(np.int32),
+        np.full((1, 2), -1, dtype=np.int32),
+    )
+    geometry = Geometry(np.tile(middle, count), np.arange(count + 1, dtype=np.int64) * len(middle))
+    nothing = Columns((), (), np.empty((count, 0), dtype=np.int64))
+    return encode_layer("partial", POINT, rows + 1, geometry, tags, rows, 0 * rows, nothing, repeat_id=False)
