@@ -1,0 +1,196 @@
+"""What the endpoints of one server share: the twin, what is derived of it, threads, stream and counters."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from twin.engine import Change, Twin
+from twin.events import ModelReplaced, Recorded
+from twin.network import Network
+from twin.search import SearchIndex
+from twin.state import Snapshot, State
+from twin.traces import TraceRequest, TraceResult, run
+from twin.transitions import apply
+from web.errors import Gone, NotYet
+from web.files import File
+from web.metrics import Metrics
+from web.openapi import Operation
+from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
+from web.settings import Settings
+from web.stream import EVERYTHING, Stream
+from web.workers import Workers
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+KEPT_FILES = 64
+"""Files of the viewer kept in memory."""
+KEPT_SNAPSHOTS = 4
+"""Past states kept, for traces that were made before the latest switching."""
+
+
+class Context:
+    """Made once by `create_app`; reachable as `request.app.state.context`."""
+
+    def __init__(self, twin: Twin, settings: Settings, operations: Sequence[Operation]) -> None:
+        self.twin, self.settings, self.operations = twin, settings, operations
+        self.workers = Workers(settings.threads, settings.max_waiting)
+        self.metrics = Metrics()
+        self.lineage = _lineage(twin)
+        self.stream = Stream(twin, settings)
+        self._search: Kept[str, SearchIndex] = Kept(1)
+        self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
+        self._past: Kept[tuple[str, int], Snapshot] = Kept(KEPT_SNAPSHOTS)
+        self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
+        self._unsubscribe = twin.subscribe(self._changed)
+
+    def close(self) -> None:
+        """Stops listening to the twin and ends the threads; the twin stays open."""
+        self._unsubscribe()
+        self.stream.close()
+        self.workers.close()
+
+    def _changed(self, change: Change) -> None:
+        self.stream.announce(change, EVERYTHING)
+
+    # --- derived of the network -------------------------------------------------------------------------------
+
+    def search_index(self, network: Network) -> SearchIndex:
+        """The index of ids and names, made when first asked for."""
+        return self._search.get(network.model, lambda: SearchIndex(network))
+
+    # --- states -----------------------------------------------------------------------------------------------
+
+    def snapshot_at(self, model: str, revision: int) -> Snapshot:
+        """The state at a revision of the log; reads the store. Raises Gone or NotYet."""
+        current = self.twin.current
+        if model != current.network.model:
+            raise Gone("model", model, current.network.model)
+        if revision == current.revision:
+            return current
+        if revision > current.revision:
+            raise NotYet(revision, current.revision)
+        return self._past.get((model, revision), lambda: self._folded(current.network, revision))
+
+    def _folded(self, network: Network, revision: int) -> Snapshot:
+        log = [] if self.twin.store is None else list(self.twin.store.events(until=revision))
+        since = _since_model(log, network.model)
+        if not since or since[-1].revision != revision:
+            raise Gone("revision", revision, self.twin.revision)
+        state = State.normal(network)
+        for recorded in since:
+            state = apply(network, state, recorded)
+        return Snapshot.of(network, state)
+
+    # --- traces -----------------------------------------------------------------------------------------------
+
+    def known_trace(self, trace_id: str) -> TraceResult | None:
+        """A result that is still kept."""
+        return self._traces.peek(trace_id)
+
+    async def trace(self, request: TraceRequest) -> TraceResult:
+        """Traces in the present state, in a thread."""
+        snapshot = self.twin.normal if request.state == "normal" else self.twin.current
+        return await self.workers.compute(self._traced, snapshot, request)
+
+    async def trace_by_id(self, trace_id: str) -> TraceResult:
+        """The trace that an id stands for, in the state in which it was asked for; raises TraceError or Gone."""
+        kept = self.known_trace(trace_id)
+        if kept is not None and kept.network.model == self.twin.network.model:
+            return kept
+        request, model, revision = TraceRequest.from_id(trace_id)
+        if request.state == "normal" and model == self.twin.network.model:
+            snapshot = self._normal_at(revision)
+        else:
+            snapshot = await self.workers.store(self.snapshot_at, model, revision)
+        return await self.workers.compute(self._traced, snapshot, request)
+
+    def _normal_at(self, revision: int) -> Snapshot:
+        """The normal state is the same at every revision of a model."""
+        normal = self.twin.normal
+        if revision > normal.revision:
+            raise NotYet(revision, normal.revision)
+        if revision < 0:
+            raise Gone("revision", revision, normal.revision)
+        state = State(normal.network.model, revision, normal.state.open)
+        return Snapshot(normal.network, state, normal.conducting, normal.energized)
+
+    def _traced(self, snapshot: Snapshot, request: TraceRequest) -> TraceResult:
+        trace_id = request.to_id(snapshot.network.model, snapshot.revision)
+        return self._traces.get(trace_id, lambda: run(snapshot, request))
+
+
+class Kept(Generic[K, V]):
+    """The values used last, made when first asked for; any thread may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._lock = Lock()
+
+    def peek(self, key: K) -> V | None:
+        """The value, if it is kept."""
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value; two threads that ask at once may both make it, and it is the same."""
+        value = self.peek(key)
+        if value is None:
+            value = make()
+            with self._lock:
+                self._values[key] = value
+                while len(self._values) > self._most:
+                    self._values.popitem(last=False)
+        return value
+
+
+def context(request: Request) -> Context:
+    """The context of the server that a request came to."""
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+async def read(request: Request, make: Callable[[Context, Snapshot], object], *, canonical: object = ()) -> Response:
+    """Answers with JSON made of the present snapshot, or 304 where the client has it already.
+
+    canonical: the parameters that decide the answer. The ETag names the revision before the answer is made, so it may
+    be older than what it tags, never newer.
+    """
+    here = context(request)
+    snapshot = here.twin.current
+    headers = {"Gridtwin-Revision": str(snapshot.revision), "Cache-Control": NO_CACHE, "Vary": "Accept-Encoding"}
+    parts = (here.lineage, snapshot.network.model, snapshot.revision, request.url.path, canonical)
+    etag = etag_of(*parts, encoding_of(request))
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return not_modified(etag, headers)
+    data = await here.workers.compute(lambda: to_json(make(here, snapshot)))
+    return body_response(request, data, JSON, headers=headers, etag=etag)
+
+
+def _lineage(twin: Twin) -> str:
+    """What tells this log from another one with the same revisions: when it began."""
+    first: Iterator[Recorded] = iter(()) if twin.store is None else twin.store.events(until=1)
+    began = next(first, None)
+    return datetime.now(UTC).isoformat() if began is None else began.recorded_at.isoformat()
+
+
+def _since_model(log: list[Recorded], model: str) -> list[Recorded]:
+    """The log from the last event on that put a model in force; empty where that was another model."""
+    for first in range(len(log) - 1, -1, -1):
+        event = log[first].event
+        if isinstance(event, ModelReplaced):
+            return log[first:] if event.model == model else []
+    return []

@@ -1,0 +1,246 @@
+"""The one table of what is served: routes, OpenAPI document and documentation page are all made of it."""
+
+from __future__ import annotations
+
+from web import (
+    network_endpoints,
+    service_endpoints,
+    stream_endpoints,
+    switching_endpoints,
+    trace_endpoints,
+    viewer_endpoints,
+)
+from web.metrics import CONTENT_TYPE
+from web.openapi import Operation, Parameter
+from web.responses import JSON
+from web.schemas import COUNT, PHASES, TEXT, choice
+
+_SEEN = Parameter("If-None-Match", "ETag of an earlier answer: 304 where nothing changed", TEXT, "header")
+_TRACE_ID = Parameter("id", "id from the answer to a trace", TEXT, "path")
+_TRACE_TYPES = {JSON: "Trace", trace_endpoints.GEOJSON: "FeatureCollection", trace_endpoints.CSV: ""}
+_FLAG = choice("true", "false")
+_UNCHANGED = {304: "Not changed since the ETag in If-None-Match."}
+
+_NETWORK = (
+    Operation(
+        "GET",
+        "/api/network",
+        network_endpoints.network,
+        "Counts, customers, bounds, sources and feeders.",
+        "network",
+        {JSON: "Network"},
+        (_SEEN,),
+        problems=(400,),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/api/elements",
+        network_endpoints.feature,
+        "One element by the layer and id under which tiles show it.",
+        "network",
+        {JSON: "Element"},
+        (
+            Parameter("layer", "lines, substations, switches, transformers or meters", required=True),
+            Parameter("id", "feature id in that layer", COUNT, required=True),
+            Parameter("model", "model that the id was read from: 410 where another is in force"),
+            _SEEN,
+        ),
+        problems=(400, 404, 410),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/api/elements/{mrid:path}",
+        network_endpoints.element,
+        "One element by its mrid: attributes, geometry, feeder, supply, neighbours.",
+        "network",
+        {JSON: "Element"},
+        (Parameter("mrid", "master resource id, percent-encoded", TEXT, "path"), _SEEN),
+        problems=(400, 404),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/api/search",
+        network_endpoints.search,
+        "Elements by mrid or name: exact, then prefix, then substring.",
+        "network",
+        {JSON: "SearchResults"},
+        (
+            Parameter("q", f"what to look for, at most {network_endpoints.LONGEST_QUERY} characters", required=True),
+            Parameter("limit", f"most results, 1 to {network_endpoints.SEARCH_LIMIT}; 10 by default", COUNT),
+            _SEEN,
+        ),
+        problems=(400,),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/api/outages",
+        network_endpoints.list_outages,
+        "Areas energised in the normal state and not now, most customers first.",
+        "network",
+        {JSON: "Outages"},
+        (_SEEN,),
+        problems=(400,),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/api/findings",
+        network_endpoints.list_findings,
+        "What is wrong or doubtful in the model, each with a place and a sentence.",
+        "network",
+        {JSON: "Findings"},
+        (_SEEN,),
+        problems=(400,),
+        also=_UNCHANGED,
+    ),
+)
+
+_TRACES = (
+    Operation(
+        "POST",
+        "/api/traces",
+        trace_endpoints.post_trace,
+        "Traces from one or more elements; the answer's id makes tiles of it.",
+        "traces",
+        _TRACE_TYPES,
+        body="TraceRequest",
+        problems=(400, 404, 406, 413, 415, 503),
+    ),
+    Operation(
+        "GET",
+        "/api/traces",
+        trace_endpoints.get_trace,
+        "The same as a link that can be shared; lists are repeated parameters.",
+        "traces",
+        _TRACE_TYPES,
+        (
+            Parameter("kind", "connected, upstream, downstream or subnetwork", required=True),
+            Parameter("start", "mrid to start from", required=True, repeated=True),
+            Parameter("state", "switch positions to trace in", choice("current", "normal")),
+            Parameter("phases", "phases to follow", PHASES),
+            Parameter("mode", "of a downstream trace", choice("flow", "exclusive")),
+            Parameter("terminal", "leave start branches on this side only", choice(1, 2)),
+            Parameter("barriers", "mrid of a branch that stops the trace", repeated=True),
+            Parameter("include_barriers", "whether barriers are in the result", _FLAG),
+            Parameter("ignore_barriers_at_start", "whether a barrier at the start does not stop at once", _FLAG),
+            Parameter("filter_barriers", "mrid of a branch that stops it after directions are known", repeated=True),
+            Parameter("ignore_status", "whether open switches are crossed", _FLAG),
+            Parameter("elements", "all elements, the first page of them, or none", choice("all", "page", "false")),
+        ),
+        problems=(400, 404, 406, 503),
+    ),
+    Operation(
+        "GET",
+        "/api/traces/{id}/elements",
+        trace_endpoints.trace_elements,
+        "One page of the elements of a trace: edges, then nodes.",
+        "traces",
+        {JSON: "TracePage"},
+        (_TRACE_ID, Parameter("after", "position to go on from; 0 by default", COUNT), _SEEN),
+        problems=(400, 404, 410, 503),
+        also=_UNCHANGED,
+    ),
+)
+
+_SWITCHING = (
+    Operation(
+        "POST",
+        "/api/switching",
+        switching_endpoints.switch,
+        "Operates switches as one batch, or takes all back to normal; on disk when it answers.",
+        "switching",
+        {JSON: "SwitchingResult"},
+        (Parameter("Idempotency-Key", "the same request under the same key is carried out once", TEXT, "header"),),
+        body="SwitchingRequest",
+        problems=(400, 404, 409, 413, 415, 422, 503),
+    ),
+    Operation(
+        "GET",
+        "/api/events",
+        switching_endpoints.events,
+        "The log after a revision, oldest first.",
+        "switching",
+        {JSON: "Events"},
+        (
+            Parameter("since", "revision after which to begin; 0 by default", COUNT),
+            Parameter("limit", f"most events, 1 to {switching_endpoints.EVENTS_LIMIT}; 100 by default", COUNT),
+        ),
+        problems=(400, 503),
+    ),
+    Operation(
+        "GET",
+        "/api/stream",
+        stream_endpoints.stream,
+        "Server-sent events: hello, then each revision with the tiles that it made stale.",
+        "switching",
+        {"text/event-stream": ""},
+        (Parameter("Last-Event-ID", "revision that the client saw last", COUNT, "header"),),
+        problems=(400, 503),
+    ),
+)
+
+_SERVICE = (
+    Operation(
+        "GET",
+        "/healthz",
+        service_endpoints.health,
+        "The process answers.",
+        "service",
+        {JSON: "Health"},
+        problems=(400,),
+    ),
+    Operation(
+        "GET",
+        "/readyz",
+        service_endpoints.ready,
+        "The store answers and all of its log is applied.",
+        "service",
+        {JSON: "Health"},
+        problems=(400, 503),
+    ),
+    Operation(
+        "GET",
+        "/metrics",
+        service_endpoints.metrics,
+        "Counters and gauges for Prometheus.",
+        "service",
+        {CONTENT_TYPE: ""},
+        problems=(400,),
+    ),
+    Operation(
+        "GET",
+        "/openapi.json",
+        service_endpoints.openapi_json,
+        "This document.",
+        "service",
+        {JSON: "Document"},
+        problems=(400,),
+    ),
+    Operation(
+        "GET",
+        "/docs",
+        service_endpoints.docs,
+        "The same, to be read by people.",
+        "service",
+        {"text/html": ""},
+        problems=(400,),
+    ),
+    Operation("GET", "/", viewer_endpoints.index, "The viewer.", "service", {"text/html": ""}, problems=(404,)),
+    Operation(
+        "GET",
+        "/viewer/{path:path}",
+        viewer_endpoints.viewer_file,
+        "A file of the viewer.",
+        "service",
+        {"*/*": ""},
+        (Parameter("path", "path of the file", TEXT, "path"),),
+        problems=(404,),
+    ),
+)
+
+OPERATIONS = (*_NETWORK, *_TRACES, *_SWITCHING, *_SERVICE)
+"""Everything that is served, in the order in which routes are tried."""

@@ -1,0 +1,101 @@
+"""Running the application with uvicorn; says nothing by itself."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from web.context import Context
+from web.settings import Settings
+
+Told = Callable[[str, int], None]
+
+
+class ServerError(Exception):
+    """The server cannot listen where it was told to; says where and why."""
+
+
+def run(app: Starlette, settings: Settings, *, started: Told = lambda host, port: None) -> None:
+    """Serves until SIGINT or SIGTERM, lets requests in flight finish and returns.
+
+    started: told host and port once requests are answered; with port 0 the port that was free. Raises ServerError.
+    """
+    listener = listen(settings.host, settings.port)
+    with listener:
+        make_server(app, settings, started).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises ServerError where the address is taken or not ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {host}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def make_server(app: Starlette, settings: Settings, started: Told = lambda host, port: None) -> Server:
+    """A server that has not started; for tests and for embedding."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_s,
+    )
+    return Server(config, app, started)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which also ends the event streams before it waits for connections to close."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette, started: Told) -> None:
+        super().__init__(config)
+        self._app, self._told = app, started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stops on SIGINT and SIGTERM like uvicorn, but returns to the caller, who still has a store to close."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, and tells the address."""
+        await super().startup(sockets)
+        for server in self.servers:
+            host, port = server.sockets[0].getsockname()[:2]
+            self._told(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the streams, then stops as uvicorn does."""
+        here = self._app.state.context
+        assert isinstance(here, Context)
+        here.stream.end()
+        await super().shutdown(sockets)

@@ -1,0 +1,88 @@
+"""About the server itself: health, metrics, documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from twin.engine import Twin
+from web import openapi
+from web.context import Context, context
+from web.fields import Query
+from web.links import base_url
+from web.metrics import CONTENT_TYPE
+from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+async def health(request: Request) -> Response:
+    """The process answers."""
+    Query(request.query_params).done()
+    return body_response(request, to_json({"status": "ok"}), JSON, headers=NO_STORE)
+
+
+async def ready(request: Request) -> Response:
+    """The store answers and all of its log is applied; 503 otherwise."""
+    Query(request.query_params).done()
+    here = context(request)
+    revision = await here.workers.store(_caught_up, here.twin)
+    told = {"status": "ready", "revision": revision, "model": here.twin.network.model}
+    return body_response(request, to_json(told), JSON, headers=NO_STORE)
+
+
+def _caught_up(twin: Twin) -> int:
+    if twin.store is not None:
+        twin.store.head()
+    return twin.catch_up()
+
+
+async def metrics(request: Request) -> Response:
+    """Counters and gauges for Prometheus."""
+    Query(request.query_params).done()
+    here = context(request)
+    text = here.metrics.text(_gauges(here))
+    return body_response(request, text.encode(), CONTENT_TYPE, headers=NO_STORE)
+
+
+def _gauges(here: Context) -> dict[str, tuple[str, float]]:
+    now = here.twin.current
+    return {
+        "gridtwin_revision": ("Newest revision of the log applied.", now.revision),
+        "gridtwin_customers": ("Customers of the network.", now.network.customers),
+        "gridtwin_customers_out": ("Customers who have lost any of their phases.", now.customers_out),
+        "gridtwin_stream_clients": ("Clients of the event stream.", len(here.stream)),
+    }
+
+
+async def openapi_json(request: Request) -> Response:
+    """The OpenAPI 3.1 document."""
+    Query(request.query_params).done()
+    document = openapi.document(context(request).operations, base_url(request), _version())
+    return _constant(request, to_json(document), JSON)
+
+
+async def docs(request: Request) -> Response:
+    """The same, to be read by people."""
+    Query(request.query_params).done()
+    page = openapi.page(context(request).operations).encode()
+    return _constant(request, page, "text/html", {"Content-Security-Policy": openapi.PAGE_POLICY})
+
+
+def _constant(request: Request, data: bytes, media_type: str, more: Mapping[str, str] | None = None) -> Response:
+    """Bytes that change with the version of the program only."""
+    headers = {"Cache-Control": NO_CACHE, "Vary": "Accept-Encoding", **(more or {})}
+    etag = etag_of(data, encoding_of(request))
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return not_modified(etag, headers)
+    return body_response(request, data, media_type, headers=headers, etag=etag)
+
+
+def _version() -> str:
+    try:
+        return version("gridtwin")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,229 @@
+"""Server-sent events: every change of the twin, to every client, without ever waiting for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from twin.engine import Change, Twin
+from twin.outages import outages
+from twin.state import Snapshot
+from web.errors import Overloaded
+from web.responses import to_json
+from web.settings import Settings
+
+REPLAYED = 512
+"""Events kept for clients that come back; who was away longer fetches everything anew."""
+
+Stale = Mapping[str, object]
+"""Stale tiles as they are sent: ranges of Morton codes by tileset, or `all`."""
+
+EVERYTHING: Stale = {"grid": [], "hexes": [], "all": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the log, as it goes over the wire; `resync` says the same and that all tiles are stale."""
+
+    revision: int
+    data: bytes
+    resync: bytes
+
+
+class Subscriber:
+    """One client: a bounded queue on its own event loop."""
+
+    def __init__(self, limit: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[bytes] = deque()
+        self._limit = limit
+        self._more = asyncio.Event()
+        self._ended = False
+
+    def put(self, event: Event) -> None:
+        """From any thread; a client whose queue is full is told that all tiles are stale instead."""
+        self._call(lambda: self._put(event))
+
+    def end(self) -> None:
+        """From any thread: no more events."""
+        self._call(self._end)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+    def _put(self, event: Event) -> None:
+        if len(self._waiting) >= self._limit:
+            self._waiting.clear()
+            self._waiting.append(event.resync)
+        else:
+            self._waiting.append(event.data)
+        self._more.set()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._more.set()
+
+    async def next(self, patience_s: float) -> bytes | None:
+        """The next message, a comment after `patience_s` seconds of silence, None at the end."""
+        while not self._waiting:
+            if self._ended:
+                return None
+            self._more.clear()
+            try:
+                await asyncio.wait_for(self._more.wait(), patience_s)
+            except TimeoutError:
+                return b": keep-alive\n\n"
+        return self._waiting.popleft()
+
+
+class Stream:
+    """Tells subscribers what changed, in the order of the log.
+
+    The writer hands a change over and goes on; what is said about it is worked out in a thread of its own.
+    """
+
+    def __init__(self, twin: Twin, settings: Settings) -> None:
+        self._twin, self._settings = twin, settings
+        self._lock = Lock()
+        self._subscribers: set[Subscriber] = set()
+        self._kept: deque[Event] = deque(maxlen=REPLAYED)
+        self._head = twin.current
+        self._closed = False
+        self._speaker = ThreadPoolExecutor(1, "stream")
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def announce(self, change: Change, stale: Stale) -> None:
+        """Tells everybody about a change, in a moment; called by the writing thread, in the order of the log."""
+        with self._lock:
+            if self._closed:
+                return
+            self._speaker.submit(self._tell, change, stale).add_done_callback(_not_silently)
+
+    def _tell(self, change: Change, stale: Stale) -> None:
+        told = {"kind": type(change.recorded.event).__name__, **_state(change.after)}
+        told["outages"] = len(outages(self._twin, change.after))
+        revision = change.recorded.revision
+        event = Event(
+            revision,
+            message("revision", {**told, "stale": stale}, revision),
+            message("revision", {**told, "stale": EVERYTHING}, revision),
+        )
+        with self._lock:
+            self._kept.append(event)
+            self._head = change.after
+            for subscriber in self._subscribers:
+                subscriber.put(event)
+
+    def subscribe(self, last_seen: int | None) -> tuple[Subscriber, list[bytes]]:
+        """A new client and what it is told first: the state, then what it missed since revision `last_seen`.
+
+        Raises Overloaded where there are too many clients.
+        """
+        with self._lock:
+            if self._closed or len(self._subscribers) >= self._settings.stream_clients:
+                raise Overloaded(self._settings.stream_clients)
+            subscriber = Subscriber(self._settings.stream_queue)
+            self._subscribers.add(subscriber)
+            first = [message("hello", _state(self._head))]
+            if last_seen is not None:
+                first += self._missed(last_seen)
+            return subscriber, first
+
+    def _missed(self, last_seen: int) -> list[bytes]:
+        head = self._head
+        if last_seen == head.revision:
+            return []
+        missed = [event.data for event in self._kept if event.revision > last_seen]
+        if last_seen < head.revision and len(missed) == head.revision - last_seen:
+            return missed
+        told = {"kind": "Resync", **_state(head), "outages": len(outages(self._twin, head)), "stale": EVERYTHING}
+        return [message("revision", told, head.revision)]
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """A client is gone."""
+        with self._lock:
+            self._subscribers.discard(subscriber)
+
+    def end(self) -> None:
+        """Ends the answers to all clients, and takes no new ones; from any thread."""
+        with self._lock:
+            self._closed = True
+            for subscriber in self._subscribers:
+                subscriber.end()
+
+    def close(self) -> None:
+        """Ends everything, the thread included."""
+        self.end()
+        self._speaker.shutdown(wait=True, cancel_futures=True)
+
+
+def message(event: str, data: Mapping[str, object], event_id: int | None = None) -> bytes:
+    """One message of an event stream (HTML Living Standard, 9.2); JSON has no line breaks to escape."""
+    numbered = b"" if event_id is None else b"id: %d\n" % event_id
+    return numbered + b"event: %s\ndata: %s\n\n" % (event.encode(), to_json(data))
+
+
+def _state(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "model": snapshot.network.model,
+        "revision": snapshot.revision,
+        "customers_out": snapshot.customers_out,
+    }
+
+
+def _not_silently(told: Future[None]) -> None:
+    """A fault while telling ends up in the log of the server."""
+    if not told.cancelled():
+        told.result()
+
+
+class EventStream(Response):
+    """The answer to one client: ends when the client goes, reads nothing for too long, or the server stops."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, stream: Stream, settings: Settings, last_seen: int | None) -> None:
+        self._stream, self._settings = stream, settings
+        self._subscriber, self._first = stream.subscribe(last_seen)
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+                return
+            gone = asyncio.ensure_future(_disconnected(receive))
+            told = asyncio.ensure_future(self._tell(send))
+            try:
+                await asyncio.wait((gone, told), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (gone, told):
+                    task.cancel()
+                await asyncio.gather(gone, told, return_exceptions=True)
+        finally:
+            self._stream.unsubscribe(self._subscriber)
+
+    async def _tell(self, send: Send) -> None:
+        data: bytes | None = b"retry: 2000\n\n" + b"".join(self._first)
+        while data is not None:
+            chunk = {"type": "http.response.body", "body": data, "more_body": True}
+            await asyncio.wait_for(send(chunk), self._settings.write_timeout_s)
+            data = await self._subscriber.next(self._settings.keep_alive_s)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
