@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from tiles import geometry
 from tiles.index import EXTENT_BITS, PointIndex, TileBox
-from tiles.mercator import WORLD, lnglat_to_unit, tile_bounds
+from tiles.mercator import WORLD, lnglat_to_unit, tile_bounds, world_to_lnglat
 from tiles.mvt import (
+    BUFFER,
     DOUBLE,
     POLYGON,
     SHARED_UINT,
@@ -59,7 +60,7 @@ Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
-_RADIUS_MARGIN = 1.25
+_RADIUS_MARGIN = 1.15
 """Circumradius of a cell over the average edge of its resolution, at most (1.10 measured)."""
 
 
@@ -81,8 +82,15 @@ class HexLevel:
     parent: Longs
     centres: PointIndex
 
+    entry: Ints
+    """int32 (cells,): where each stands in `centres`."""
+
     def __len__(self) -> int:
         return len(self.cells)
+
+    def entries(self, positions: Longs) -> Longs:
+        """Entries of `centres` of some cells."""
+        return self.entry[positions].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,6 +252,33 @@ class HexPyramid:
             repeat_id=False,
         )
 
+    def level(self, z: int) -> HexLevel:
+        """The level that tiles of a zoom show."""
+        return self.levels[RESOLUTIONS[z]]
+
+    def tiles_of(self, z: int, positions: Longs) -> tuple[Longs, Longs]:
+        """Columns and rows of all tiles that show any of these cells of their level, and hardly any more.
+
+        Taken from the circle around each cell, some more than once.
+        """
+        level = self.level(z)
+        entry = level.entries(positions)
+        x, y = level.centres.x[entry].astype(np.int64), level.centres.y[entry].astype(np.int64)
+        _, lat = world_to_lnglat(x, y)
+        bits = TileBox.of(z, 0, 0).shift + EXTENT_BITS
+        reach = _reach(level.resolution, lat) + (BUFFER << (bits - EXTENT_BITS))
+        count = 1 << z
+        low_x, low_y = (x - reach) >> bits, np.maximum((y - reach) >> bits, 0)
+        wide = np.minimum((x + reach) >> bits, low_x + count - 1) - low_x
+        high = np.minimum((y + reach) >> bits, count - 1) - low_y
+        columns, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for step_x in range(int(wide.max(initial=-1)) + 1):
+            for step_y in range(int(high.max(initial=-1)) + 1):
+                reached = (wide >= step_x) & (high >= step_y)
+                columns.append((low_x[reached] + step_x) % count)
+                rows.append(low_y[reached] + step_y)
+        return np.concatenate(columns), np.concatenate(rows)
+
     def outlines(self, z: int, x: int, y: int) -> _Outlines:
         """The cells of a tile, which do not change with the state; those of recent tiles are kept."""
         address = z, x, y
@@ -260,8 +295,10 @@ class HexPyramid:
         return made
 
     def _cut(self, z: int, x: int, y: int) -> _Outlines:
-        level, tile = self.levels[RESOLUTIONS[z]], TileBox.of(z, x, y)
-        margin = _margin(level.resolution, z, x, y)
+        level, tile = self.level(z), TileBox.of(z, x, y)
+        _, south, _, north = tile_bounds(z, x, y)
+        farthest = max(abs(south), abs(north)) * 1.02 + np.degrees(_angle(level.resolution))
+        margin = int(_reach(level.resolution, np.array([farthest]))[0])
         left, top, right, bottom = tile.box
         wide = left - margin, top - margin, right + margin, bottom + margin
         unit = 2.0 ** (z + EXTENT_BITS)
@@ -280,9 +317,7 @@ class HexPyramid:
             np.concatenate([ring for _, ring, _ in rings]),
             np.concatenate([ring for _, _, ring in rings]),
         )
-        inverse = np.empty(len(level), dtype=np.int64)
-        inverse[level.centres.row] = np.arange(len(level))
-        entry, bits = inverse[shown], tile.shift + EXTENT_BITS
+        entry, bits = level.entries(shown), tile.shift + EXTENT_BITS
         owner = (level.centres.x[entry] >> bits == x) & (level.centres.y[entry] >> bits == y)
         names = TextPool.of([f"{cell:x}" for cell in level.cells[shown].tolist()])
         return _Outlines(shown, owner.astype(np.int64), outlines, names)
@@ -334,7 +369,10 @@ def _levels(
         parents, parent = np.unique(_parents(cells, resolution - 1), return_inverse=True)
         parent, count = parent.astype(np.int64), len(parents)
         centres = PointIndex.of(_centres(cells))
-        levels.append(HexLevel(resolution, cells, customers, meters, transformers, line_km, rated_kva, parent, centres))
+        entry = np.empty(len(cells), dtype=np.int32)
+        entry[centres.row] = np.arange(len(cells), dtype=np.int32)
+        totals = (customers, meters, transformers, line_km, rated_kva)
+        levels.append(HexLevel(resolution, cells, *totals, parent, centres, entry))
         cells = parents
         customers, meters, transformers = (_counted(parent, x, count) for x in (customers, meters, transformers))
         line_km, rated_kva = _summed(parent, line_km, count), _summed(parent, rated_kva, count)
@@ -376,15 +414,18 @@ def _ring(cell: int) -> tuple[Floats, Floats]:
     return np.concatenate([x, [x[-1], x[0]]]), np.concatenate([y, [beyond, beyond]])
 
 
-def _margin(resolution: int, z: int, x: int, y: int) -> int:
-    """World units from a cell's centre to its farthest corner, at most, near a tile."""
-    edge_m = float(h3.average_hexagon_edge_length(resolution, unit="m"))
-    angle = edge_m * _RADIUS_MARGIN / EARTH_RADIUS_M
-    _, bottom, _, top = tile_bounds(z, x, y)
-    farthest = np.radians(max(abs(bottom), abs(top))) * 1.02 + 2 * angle
-    if farthest > np.radians(88):
-        return WORLD
-    return int(angle / np.cos(farthest) / (2 * np.pi) * WORLD) + 1
+def _reach(resolution: int, lat: Floats) -> Longs:
+    """World units from a cell's centre, at these latitudes or nearer the equator, to its farthest corner, at most."""
+    angle = _angle(resolution)
+    farthest = np.radians(np.abs(lat)) + angle
+    near_pole = farthest > np.radians(88)
+    reach = angle / np.cos(np.where(near_pole, 0, farthest)) / (2 * np.pi) * WORLD
+    return np.where(near_pole, WORLD, reach).astype(np.int64) + 1
+
+
+def _angle(resolution: int) -> float:
+    """Largest circumradius of a cell, in radians."""
+    return float(h3.average_hexagon_edge_length(resolution, unit="m")) * _RADIUS_MARGIN / EARTH_RADIUS_M
 
 
 def _transformer_lnglat(network: Network) -> Floats:

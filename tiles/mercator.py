@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "MAX_LATITUDE",
     "MAX_ZOOM",
+    "WORLD",
     "WORLD_BITS",
     "TileAddressError",
     "check_tile",
