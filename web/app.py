@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,10 @@ from web.openapi import Endpoint, Operation
 from web.routes import OPERATIONS
 from web.settings import Settings
 
+SHARED = ("/tiles/", "/style.json")
+"""Paths whose answers pages of other sites may read; nothing else, and no write."""
+EXPOSED = "ETag, Gridtwin-Revision, Gridtwin-Left-Out"
+
 
 def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     """An application that serves a twin, which stays its caller's to close."""
@@ -29,8 +34,10 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
         yield
         context.close()
+        await asyncio.gather(warming, return_exceptions=True)
 
     app = Starlette(
         routes=_routes(OPERATIONS),
@@ -66,7 +73,7 @@ def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
 
 
 class CommonHeaders:
-    """ASGI middleware: headers that keep a browser from guessing types and from telling other sites where it was."""
+    """ASGI middleware: headers that keep a browser from guessing types, and that let any site draw our tiles."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -76,11 +83,16 @@ class CommonHeaders:
             await self.app(scope, receive, send)
             return
 
+        shared = scope["method"] in ("GET", "HEAD") and scope["path"].startswith(SHARED)
+
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "no-referrer")
+                if shared:
+                    headers["Access-Control-Allow-Origin"] = "*"
+                    headers["Access-Control-Expose-Headers"] = EXPOSED
             await send(message)
 
         await self.app(scope, receive, adding)

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from topology import jit
 from twin.engine import Change, Twin
 from twin.events import ModelReplaced, Recorded
 from twin.network import Network
@@ -21,11 +22,12 @@ from twin.traces import TraceRequest, TraceResult, run
 from twin.transitions import apply
 from web.errors import Gone, NotYet
 from web.files import File
+from web.live_tiles import LiveTiles
 from web.metrics import Metrics
 from web.openapi import Operation
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
 from web.settings import Settings
-from web.stream import EVERYTHING, Stream
+from web.stream import Stream
 from web.workers import Workers
 
 K = TypeVar("K")
@@ -46,11 +48,18 @@ class Context:
         self.metrics = Metrics()
         self.lineage = _lineage(twin)
         self.stream = Stream(twin, settings)
+        self.tiles = LiveTiles(twin, settings.cache_bytes)
         self._search: Kept[str, SearchIndex] = Kept(1)
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
         self._past: Kept[tuple[str, int], Snapshot] = Kept(KEPT_SNAPSHOTS)
         self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
         self._unsubscribe = twin.subscribe(self._changed)
+
+    def warm_up(self) -> None:
+        """Compiles, and makes what is otherwise made when first asked for."""
+        jit.warm_up()
+        self.tiles.warm_up()
+        self.search_index(self.twin.network)
 
     def close(self) -> None:
         """Stops listening to the twin and ends the threads; the twin stays open."""
@@ -59,7 +68,7 @@ class Context:
         self.workers.close()
 
     def _changed(self, change: Change) -> None:
-        self.stream.announce(change, EVERYTHING)
+        self.stream.announce(change, self.tiles.follow(change))
 
     # --- derived of the network -------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tiles.mercator import TileAddressError
+from tiles.source import UnknownLayer, UnknownTileset
 from twin.elements import NoSuchFeature
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
@@ -132,6 +134,11 @@ RULES: dict[type[Exception], Rule] = {
     NotYet: Rule(
         404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.value, "limit": e.head}
     ),
+    TileAddressError: Rule(
+        404, "no-such-tile", "No such tile", lambda e: {"field": e.field, "value": e.value, "limit": [e.low, e.limit]}
+    ),
+    UnknownTileset: Rule(404, "no-such-tileset", "No such tileset", lambda e: {"field": "tileset", "value": e.tileset}),
+    UnknownLayer: Rule(400, "invalid-value", "Invalid value", lambda e: {"field": "layers", "value": e.layer}),
     TraceError: Rule(400, "invalid-trace", "Invalid trace", lambda e: {"field": e.field, "value": e.value}),
     SwitchingError: Rule(
         422, "switching-refused", "Switching refused", lambda e: {"field": "/operations", "value": e.mrid}

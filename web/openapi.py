@@ -49,6 +49,8 @@ class Operation:
     problems: Sequence[int] = ()
     also: Mapping[int, str] | None = None
     """Other statuses, and what they mean."""
+    name: str = ""
+    """Its id in the document; the endpoint's name where left out."""
 
     @property
     def public_path(self) -> str:
@@ -87,7 +89,7 @@ def document(operations: Sequence[Operation], base: str, version: str) -> dict[s
 
 def _operation(operation: Operation) -> dict[str, object]:
     told: dict[str, object] = {
-        "operationId": operation.endpoint.__name__,
+        "operationId": operation.name or operation.endpoint.__name__,
         "summary": operation.what,
         "tags": [operation.group],
         "responses": _responses(operation),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 import orjson
-from isal import igzip
+from isal import igzip, isal_zlib
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,6 +30,11 @@ def to_json(value: object) -> bytes:
 def gzipped(data: bytes) -> bytes:
     """The same bytes for the same data."""
     return igzip.compress(data, GZIP_LEVEL, mtime=0)
+
+
+def gunzipped(data: bytes) -> bytes:
+    """The inverse."""
+    return isal_zlib.decompress(data, wbits=31)  # gzip with one member
 
 
 def encoding_of(request: Request) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from web import (
     network_endpoints,
     service_endpoints,
     stream_endpoints,
     switching_endpoints,
+    tile_endpoints,
     trace_endpoints,
     viewer_endpoints,
 )
@@ -183,6 +186,65 @@ _SWITCHING = (
     ),
 )
 
+_TILE_PARAMETERS = (
+    Parameter("state", "switch positions to show", choice("current", "normal")),
+    Parameter("trace", "id of a trace: only what it holds is shown, with depth and flow (grid)"),
+    Parameter("phases", "show only what has one of these phases, and its supply on them (grid)", PHASES),
+    Parameter("model", "410 where another model is in force"),
+    Parameter("revision", "410 where the tile has changed since", COUNT),
+)
+_TILE = Operation(
+    "GET",
+    "/tiles/{tileset}/{z}/{x}/{y}.mvt",
+    tile_endpoints.tile,
+    "One vector tile (MVT 2.1); 204 where it is empty.",
+    "tiles",
+    {tile_endpoints.MVT: ""},
+    (
+        Parameter("tileset", "grid or hexes", choice("grid", "hexes"), "path"),
+        Parameter("z", "zoom", COUNT, "path"),
+        Parameter("x", "column, from the west", COUNT, "path"),
+        Parameter("y", "row, from the north", COUNT, "path"),
+        Parameter("layers", "names of layers, with commas between; all by default"),
+        *_TILE_PARAMETERS,
+        _SEEN,
+    ),
+    problems=(400, 404, 410, 503),
+    also={204: "Nothing there.", **_UNCHANGED},
+)
+
+_TILES = (
+    _TILE,
+    replace(_TILE, path="/tiles/{tileset}/{z}/{x}/{y}.pbf", name="tile_pbf", what="The same under the older ending."),
+    Operation(
+        "GET",
+        "/tiles/{tileset}.json",
+        tile_endpoints.tilejson,
+        "TileJSON 3.0; parameters are handed on to the tiles.",
+        "tiles",
+        {JSON: "TileJson"},
+        (
+            Parameter("tileset", "grid or hexes", choice("grid", "hexes"), "path"),
+            Parameter("layers", "names of layers, with commas between; all by default"),
+            *_TILE_PARAMETERS,
+            _SEEN,
+        ),
+        problems=(400, 404, 410),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/style.json",
+        tile_endpoints.style_json,
+        "A complete MapLibre style; parameters are handed on to the tiles.",
+        "tiles",
+        {JSON: "Style"},
+        (*_TILE_PARAMETERS, _SEEN),
+        problems=(400, 410),
+        also=_UNCHANGED,
+    ),
+)
+
 _SERVICE = (
     Operation(
         "GET",
@@ -242,5 +304,5 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_NETWORK, *_TRACES, *_SWITCHING, *_SERVICE)
+OPERATIONS = (*_TILES, *_NETWORK, *_TRACES, *_SWITCHING, *_SERVICE)
 """Everything that is served, in the order in which routes are tried."""

@@ -1,0 +1,132 @@
+"""Tiles of the live twin: a state and the last revision that changed each tile in it, always of one moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from tiles.cache import CachedTile, TileCache, TileKey, compress
+from tiles.source import TILESETS, TileSource
+from tiles.stale import StaleIndex, StaleTiles
+from twin.engine import Change, Twin
+from twin.network import Network
+from twin.phases import ABC
+from twin.state import Snapshot
+from twin.traces import TraceResult
+from web.stream import EVERYTHING, Stale
+
+MOST_RANGES = 2_000
+"""Ranges that one message names; beyond, it says that all tiles are stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a tile lies."""
+
+    tileset: str
+    z: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """What a tile is made of. changed: the last revision that changed it; 0 where only another model would."""
+
+    source: TileSource
+    snapshot: Snapshot
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """All that readers see, replaced as one."""
+
+    source: TileSource
+    index: StaleIndex
+    current: Snapshot
+    normal: Snapshot
+
+    @classmethod
+    def begin(cls, current: Snapshot, normal: Snapshot) -> _Shown:
+        source = TileSource(current.network)
+        return cls(source, StaleIndex(current.network, source, current.revision), current, normal)
+
+
+class LiveTiles:
+    """Follows a twin; any thread may ask."""
+
+    def __init__(self, twin: Twin, cache_bytes: int) -> None:
+        self._twin = twin
+        self.cache = TileCache(cache_bytes)
+        self._shown = _Shown.begin(twin.current, twin.normal)
+
+    def follow(self, change: Change) -> Stale:
+        """Takes in a change, from the writing thread; returns the tiles that it made stale."""
+        shown, normal = self._shown, self._twin.normal
+        if change.after.network is not shown.source.network:
+            self._shown = _Shown.begin(change.after, normal)
+            self.cache.clear()
+            return EVERYTHING
+        stale = shown.index.changed(change.before, change.after, change.recorded.revision)
+        self._shown = replace(shown, current=change.after, normal=normal)  # only now, see `now`
+        return _told(stale)
+
+    def warm_up(self) -> None:
+        """Makes what is otherwise made when first asked for."""
+        self._shown.source.hexes  # noqa: B018
+
+    @property
+    def source(self) -> TileSource:
+        """Tiles of the model in force."""
+        return self._shown.source
+
+    @property
+    def network(self) -> Network:
+        """The model in force."""
+        return self._shown.source.network
+
+    def now(self, address: Address, state: str, phases: int) -> Moment:
+        """The present state and the last revision that changed a tile in it.
+
+        The index learns of a revision before readers see its state. So a tile that changed after the state taken here
+        shows in its number, and the state is taken again: the number is never older or newer than the bytes.
+        """
+        while True:
+            shown = self._shown
+            if state == "normal":
+                return Moment(shown.source, shown.normal, 0)
+            if phases != ABC:  # the index knows supply on all phases only
+                return Moment(shown.source, shown.current, shown.current.revision)
+            changed = shown.index.revision_of(address.tileset, address.z, address.x, address.y)
+            if changed <= shown.current.revision:
+                return Moment(shown.source, shown.current, changed)
+            time.sleep(0)  # lets the writing thread, which is about to show that state, go on
+
+    def make(
+        self, key: TileKey, moment: Moment, layers: tuple[str, ...] | None, trace: TraceResult | None, phases: int
+    ) -> CachedTile:
+        """The compressed tile, from the cache if it is there."""
+
+        def made() -> CachedTile:
+            tile = moment.source.tile(
+                key.tileset,
+                key.z,
+                key.x,
+                key.y,
+                moment.snapshot,
+                layers=layers,
+                trace=None if trace is None else trace.trace,
+                phases=phases,
+            )
+            return CachedTile(compress(tile.data), tile.left_out)
+
+        return self.cache.get_or_make(key, made)
+
+
+def _told(stale: StaleTiles) -> Stale:
+    """As clients of the stream get it: ranges of Morton codes at each tileset's deepest zoom, ends excluded."""
+    ranges = {tileset: stale.ranges(tileset) for tileset in TILESETS}
+    if sum(len(each) for each in ranges.values()) > MOST_RANGES:
+        return EVERYTHING
+    return {**{tileset: each.tolist() for tileset, each in ranges.items()}, "all": False}

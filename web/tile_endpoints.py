@@ -1,0 +1,228 @@
+"""Vector tiles of the live state, the TileJSON that describes them, and a style to draw them with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tiles.cache import CachedTile, TileKey
+from tiles.layers import LAYER_NAMES
+from tiles.mercator import check_tile
+from tiles.source import ZOOMS, UnknownLayer, UnknownTileset
+from tiles.style import style
+from twin import phases as phase_codes
+from twin.phases import PhaseError
+from twin.traces import ID_LIMIT, TraceResult
+from web.context import Context, context
+from web.errors import Gone, InvalidValue, NotYet
+from web.fields import Query, integer
+from web.links import base_url
+from web.live_tiles import Address, Moment
+from web.responses import (
+    IMMUTABLE,
+    JSON,
+    NO_CACHE,
+    body_response,
+    encoding_of,
+    etag_matches,
+    etag_of,
+    gunzipped,
+    not_modified,
+    to_json,
+)
+
+MVT = "application/vnd.mapbox-vector-tile"
+BIG = 100_000
+"""Bytes from which uncompressing a tile is work for a thread."""
+STATES = ("current", "normal")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the parameters of a tile ask for. model, revision: pinned, None where not."""
+
+    layers: tuple[str, ...] | None
+    state: str
+    trace: str | None
+    phases: int
+    model: str | None
+    revision: int | None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the URL says all that decides the bytes."""
+        return self.model is not None and self.revision is not None
+
+    def query(self) -> str:
+        """The same as a query, in a fixed order; what is left to its default is left out."""
+        given: dict[str, object] = {
+            "layers": None if self.layers is None else ",".join(self.layers),
+            "state": None if self.state == "current" else self.state,
+            "trace": self.trace,
+            "phases": None if self.phases == phase_codes.ABC else phase_codes.mask_to_code(self.phases),
+            "model": self.model,
+            "revision": self.revision,
+        }
+        return urlencode({name: value for name, value in given.items() if value is not None}, safe=",")
+
+    def params(self) -> str:
+        """Canonical text of all that decides the bytes beside the state itself."""
+        return f"{self.layers}|{self.state}|{self.trace}|{self.phases}"
+
+
+DEFAULT = Asked(None, "current", None, phase_codes.ABC, None, None)
+
+
+async def tile(request: Request) -> Response:
+    """One tile: 200, 204 where there is nothing, or 304 where the client has it."""
+    here = context(request)
+    address = _address(request.path_params)
+    raw = request.scope["query_string"]
+    asked = _asked(Query(QueryParams(raw)), address.tileset) if raw else DEFAULT
+    _check_model(here, asked)
+    trace = None if asked.trace is None else await here.trace_by_id(asked.trace)
+    moment = here.tiles.now(address, asked.state, asked.phases)
+    _check_revision(asked, moment)
+    encoding = encoding_of(request)
+    model = moment.snapshot.network.model
+    key = TileKey(model, address.tileset, address.z, address.x, address.y, asked.params(), moment.changed)
+    etag = etag_of(here.lineage, key, encoding)
+    headers = {
+        "Cache-Control": IMMUTABLE if asked.pinned else NO_CACHE,
+        "Vary": "Accept-Encoding",
+        "Gridtwin-Revision": str(moment.snapshot.revision),
+        "ETag": etag,
+    }
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        here.metrics.tile_cache["not_modified"] += 1
+        return not_modified(etag, headers)
+    found = await _tile(here, key, moment, asked, trace)
+    return await _sent(here, found, encoding, headers)
+
+
+async def _tile(here: Context, key: TileKey, moment: Moment, asked: Asked, trace: TraceResult | None) -> CachedTile:
+    found = here.tiles.cache.get(key)
+    here.metrics.tile_cache["miss" if found is None else "hit"] += 1
+    if found is not None:
+        return found
+    return await here.workers.compute(here.tiles.make, key, moment, asked.layers, trace, asked.phases)
+
+
+async def _sent(here: Context, found: CachedTile, encoding: str, headers: dict[str, str]) -> Response:
+    if found.left_out:
+        headers["Gridtwin-Left-Out"] = str(found.left_out)
+    if not found.data:
+        return Response(status_code=204, headers=headers)
+    if encoding == "gzip":
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.data, headers=headers, media_type=MVT)
+    if len(found.data) < BIG:
+        return Response(gunzipped(found.data), headers=headers, media_type=MVT)
+    return Response(await here.workers.compute(gunzipped, found.data), headers=headers, media_type=MVT)
+
+
+def _address(parameters: Mapping[str, str]) -> Address:
+    """Raises UnknownTileset or TileAddressError, and InvalidValue for what is no number."""
+    tileset = parameters["tileset"]
+    if tileset not in ZOOMS:
+        raise UnknownTileset(tileset)
+    z, x, y = (integer(name, parameters[name]) for name in ("z", "x", "y"))
+    check_tile(z, x, y, *ZOOMS[tileset])
+    return Address(tileset, z, x, y)
+
+
+def _asked(query: Query, tileset: str) -> Asked:
+    """Reads the parameters that tiles, TileJSON and style have in common; raises for any other."""
+    layers: tuple[str, ...] | None = None
+    if "layers" in query:
+        layers = _layers(query.text("layers"), ("hexes",) if tileset == "hexes" else LAYER_NAMES)
+    state = query.choice("state", STATES, "current")
+    trace, phases = query.optional("trace", longest=ID_LIMIT), query.optional("phases")
+    for name, value in (("trace", trace), ("phases", phases)):
+        if value is not None and tileset == "hexes":
+            raise InvalidValue(name, value, "is for the tileset grid: cells sum up whole elements")
+    model = query.optional("model")
+    revision = query.integer("revision") if "revision" in query else None
+    query.done()
+    return Asked(layers, state, trace, _phases(phases), model, revision)
+
+
+def _layers(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(sorted(set(text.split(","))))
+    for name in names:
+        if name not in known:
+            raise UnknownLayer(name, known)
+    return names
+
+
+def _phases(code: str | None) -> int:
+    if code is None:
+        return phase_codes.ABC
+    try:
+        mask = phase_codes.code_to_mask(code)
+    except PhaseError as error:
+        raise InvalidValue("phases", code, "must be made of the letters A, B, C and N, each at most once") from error
+    if not mask & phase_codes.ABC:
+        raise InvalidValue("phases", code, "must hold A, B or C: N alone never energises")
+    return mask & phase_codes.ABC
+
+
+def _check_model(here: Context, asked: Asked) -> None:
+    in_force = here.tiles.network.model
+    if asked.model is not None and asked.model != in_force:
+        raise Gone("model", asked.model, in_force)
+
+
+def _check_revision(asked: Asked, moment: Moment) -> None:
+    """A pinned revision is served where this tile has not changed since."""
+    head = moment.snapshot.revision
+    if asked.revision is None:
+        return
+    if asked.revision > head:
+        raise NotYet(asked.revision, head)
+    if asked.revision < moment.changed:
+        raise Gone("revision", asked.revision, moment.changed)
+
+
+async def tilejson(request: Request) -> Response:
+    """TileJSON 3.0 of a tileset; parameters are handed on to its tiles."""
+    here = context(request)
+    tileset: str = request.path_params["tileset"]
+    if tileset not in ZOOMS:
+        raise UnknownTileset(tileset)
+    asked = _asked(Query(request.query_params), tileset)
+    _check_model(here, asked)
+    revision = here.twin.revision
+    document = here.tiles.source.tilejson(base_url(request), tileset, query=asked.query(), version=f"1.0.{revision}")
+    return _described(request, document, revision)
+
+
+async def style_json(request: Request) -> Response:
+    """A complete MapLibre style; parameters are handed on to its tiles."""
+    here = context(request)
+    query = Query(request.query_params)
+    if "layers" in query:
+        raise InvalidValue("layers", query.text("layers"), "is for tiles: a style shows them all")
+    asked = _asked(query, "grid")
+    _check_model(here, asked)
+    base, name = base_url(request), here.tiles.network.name
+    document = style(base, query=asked.query(), name=name)
+    cells = replace(asked, trace=None, phases=phase_codes.ABC)  # which are for grid only
+    sources, cell_sources = document["sources"], style(base, query=cells.query())["sources"]
+    assert isinstance(sources, dict) and isinstance(cell_sources, dict)
+    sources["hexes"] = cell_sources["hexes"]
+    return _described(request, document, here.twin.revision)
+
+
+def _described(request: Request, document: Mapping[str, object], revision: int) -> Response:
+    data = to_json(document)
+    etag = etag_of(data, encoding_of(request))
+    headers = {"Cache-Control": NO_CACHE, "Vary": "Accept-Encoding", "Gridtwin-Revision": str(revision)}
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return not_modified(etag, headers)
+    return body_response(request, data, JSON, headers=headers, etag=etag)
