@@ -161,10 +161,11 @@ def met_branches(
                 carried[count] = bits
                 count += 1
                 continue
-            if not reason and not open_to & mask[node] and not (stops and stop_reason[branch]):
-                if phases[branch] & mask[node]:
+            met = mask[u[branch]] | mask[v[branch]]
+            if not (stops and stop_reason[branch]) and not open_to & met:
+                if phases[branch] & met:
                     reason = OPEN
-                elif phases[branch] & limit and not open_to & (mask[u[branch]] | mask[v[branch]]):
+                elif phases[branch] & limit:
                     reason = PHASE_END
             if reason:
                 seen[branch] = 1

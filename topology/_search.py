@@ -104,15 +104,21 @@ class Search:
                 frozen = as_masks(conducting, graph.branch_count, "conducting")
                 return frozen, as_masks(sources, graph.node_count, "sources"), energized, feeding
 
+    def begins_with(self) -> Masks:
+        """The phases that each start branch is followed in: those it conducts; where open, those it has."""
+        branches = self.start.branches
+        carried = self.conducting[branches] & self.limit
+        phases: Masks = np.where(carried > 0, carried, self.graph.branch_phases[branches] & self.limit)
+        return phases.astype(np.uint8)
+
     def ends(self) -> tuple[Ints, Masks]:
         """Start nodes and the ends that start branches expand, with the phases each begins with."""
         graph, start = self.graph, self.start
-        carried = self.conducting[start.branches] & self.limit
-        carried = np.where(carried > 0, carried, graph.branch_phases[start.branches] & self.limit)
+        carried = self.begins_with()
         from_u, from_v = start.terminal != 2, start.terminal != 1
         nodes = (start.nodes, graph.branch_u[start.branches][from_u], graph.branch_v[start.branches][from_v])
         masks = (np.full(start.nodes.size, self.limit, np.uint8), carried[from_u], carried[from_v])
-        return np.concatenate(nodes), np.concatenate(masks).astype(np.uint8)
+        return np.concatenate(nodes), np.concatenate(masks)
 
     def result(
         self,
@@ -162,6 +168,8 @@ class Search:
             seen,
         )
         branches, branch_depth, carried = self.with_starts(met, carried, mask, depth)
+        if given is not None:
+            edge, reason = edge[reason == Reason.BARRIER], reason[reason == Reason.BARRIER]
         boundaries, reasons = self.with_start_boundaries(edge, reason)
         if given is None:
             sources = nodes[self.sources[nodes] & mask[nodes] > 0]

@@ -1,6 +1,6 @@
 """Biconnected blocks of the branches that conduct, one phase at a time, rooted at the merged sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,23 +48,22 @@ def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere
     )
 
 
-def phase_groups(conducting: Masks, sources: Masks, phases: int = ABC) -> Iterator[tuple[int, int]]:
-    """Phases that see the same network are searched once: yields (the lowest of a group, all of its bits)."""
+def phase_groups(phases: int, *masks: Masks) -> Iterator[tuple[int, int]]:
+    """Phases that all the masks treat alike are searched once: yields (the lowest of a group, all its bits)."""
     left = phases & ABC
     while left:
         phase = left & -left
         group = phase
         for other in (2, 4):
-            if other > phase and left & other and alike(conducting, sources, phase, other):
+            if other > phase and left & other and alike(phase | other, masks):
                 group |= other
         yield phase, group
         left &= ~group
 
 
-def alike(conducting: Masks, sources: Masks, one: int, other: int) -> bool:
-    """Whether every branch and source has both phases, or neither."""
-    both = one | other
-    return all(bool(((masks & both == 0) | (masks & both == both)).all()) for masks in (sources, conducting))
+def alike(both: int, masks: Iterable[Masks]) -> bool:
+    """Whether every mask has both phases, or neither."""
+    return all(bool(((mask & both == 0) | (mask & both == both)).all()) for mask in masks)
 
 
 def direction(graph: Graph, conducting: Masks, sources: Masks, phases: int = ABC) -> Signs:
@@ -74,7 +73,7 @@ def direction(graph: Graph, conducting: Masks, sources: Masks, phases: int = ABC
     """
     result = np.zeros((graph.branch_count, 3), np.int8)
     column = np.empty(graph.branch_count, np.int8)
-    for phase, group in phase_groups(conducting, sources, phases):
+    for phase, group in phase_groups(phases, conducting, sources):
         blocks = grow(graph, conducting, sources, phase)
         _kernels_blocks.branch_directions(
             blocks.branch_block, blocks.up_branch, blocks.cyclic, graph.branch_u, graph.branch_v, column

@@ -11,7 +11,7 @@ from topology.blocks import grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph, small
 from topology.jit import exercise
-from topology.masks import Flags, Ints, Longs, Masks, as_masks
+from topology.masks import ABC, Flags, Ints, Longs, Masks, as_masks
 
 __all__ = ["bridges", "exclusive_weight"]
 
@@ -65,7 +65,7 @@ def _add_along_bridges(
     graph: Graph, conducting: Masks, sources: Masks, points: Ints, live: Masks, weights: Longs, total: Longs
 ) -> None:
     """Add the weights phase by phase, and those whose phases hang on different bridges one by one."""
-    groups = list(phase_groups(conducting, sources))
+    groups = list(phase_groups(ABC, conducting, sources))
     trees = [grow(graph, conducting, sources, phase) for phase, _ in groups]
     chains = [
         _kernels_blocks.bridge_chains(

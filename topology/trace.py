@@ -108,7 +108,7 @@ def _above(search: Search, conducting: Masks, feeds: Masks) -> tuple[Masks, Mask
     """Phases of the nodes and branches upstream of the start. Feeding nodes only if they are starts."""
     node_mask = np.zeros(search.graph.node_count, np.uint8)
     branch_mask = np.zeros(search.graph.branch_count, np.uint8)
-    for phase, bits in phase_groups(conducting, feeds, search.limit):
+    for phase, bits in phase_groups(search.limit, conducting, feeds, search.begins_with()):
         blocks = grow(search.graph, conducting, feeds, phase)
         chosen = np.zeros(blocks.entry.size, np.bool_)
         ends = np.concatenate((search.start.nodes, _source_side(search, blocks, conducting, phase)))
@@ -130,8 +130,8 @@ def _source_side(search: Search, blocks: Blocks, conducting: Masks, phase: int) 
     free = start.terminal == 0
     at_u &= ~(free & bridge & (blocks.up_branch[u] == start.branches))
     at_v &= ~(free & bridge & (blocks.up_branch[v] == start.branches))
-    lacks = graph.branch_phases[start.branches] & phase == 0
-    return np.concatenate((u[at_u & ~lacks], v[at_v & ~lacks]))
+    followed = search.begins_with() & phase > 0
+    return np.concatenate((u[at_u & followed], v[at_v & followed]))
 
 
 def downstream(
@@ -161,7 +161,8 @@ def downstream(
         allowed = _fed_through(search, cut, feeds, energized, nodes)
     for branch in [*feeding, *search.filters.tolist()]:
         u, v = graph.branch_u[branch], graph.branch_v[branch]
-        if branch in feeding or not search.conducting[branch] & allowed[u] & allowed[v]:
+        met = allowed[u + v - feeding[branch]] if branch in feeding else allowed[u] & allowed[v]
+        if not search.conducting[branch] & met:
             search.stop[branch] = 0  # on the way up, so that the trace does not meet it
     return search.result(allowed, _kernels_walk.CARRIED_BY_BOTH_ENDS, None, energized, (cut, feeds))
 
@@ -196,7 +197,7 @@ def _fed_through(search: Search, conducting: Masks, feeds: Masks, energized: Mas
     graph = search.graph
     allowed = np.zeros(graph.node_count, np.uint8)
     unused = np.zeros(graph.branch_count, np.uint8)
-    for phase, bits in phase_groups(conducting, feeds, search.limit):
+    for phase, bits in phase_groups(search.limit, conducting, feeds):
         blocks = grow(graph, conducting, feeds, phase)
         chosen = np.zeros(blocks.entry.size, np.bool_)
         entered = np.concatenate((blocks.node_block[nodes], blocks.branch_block[search.start.branches]))
