@@ -191,35 +191,70 @@ def chords(
 
 
 @kernel
-def sweep(
-    lo: int,
-    hi: int,
-    parent: Ints,
-    parent_branch: Ints,
-    conducting: Masks,
-    sources: Masks,
-    energized: Masks,
-) -> bool:
-    """Energise nodes lo .. hi-1 from their parents and own sources, forest branches only.
-
-    Returns whether a source below a root feeds more than its parent does, so that a flood must follow.
-    """
-    flood = False
-    mask = np.uint8(0)
-    for node in range(lo, hi):
-        above = parent[node]
-        own = sources[node] & np.uint8(7)
-        if above < 0:
-            mask = own
+def straights(parent: Ints, parent_branch: Ints) -> Ints:
+    """First nodes of the runs in which the parent branch follows the node, number by number; a root is one."""
+    starts = np.empty(parent.size + 1, np.int32)
+    count = 0
+    for node in range(parent.size):
+        if node == 0 or parent[node] < 0 or parent[node - 1] < 0:
+            fresh = True
         else:
-            # The node just written is at hand: chains would otherwise wait for memory at every step.
-            if above != node - 1 or node == lo:
-                mask = energized[above]
-            mask = (mask & conducting[parent_branch[node]]) | own
-            if own:
-                flood = True
-        energized[node] = mask
-    return flood
+            fresh = parent_branch[node] != parent_branch[node - 1] + 1
+        if fresh:
+            starts[count] = node
+            count += 1
+    starts[count] = parent.size
+    return starts[: count + 1].copy()
+
+
+@kernel
+def held_back(energized: Masks, conducting: Masks) -> np.uint8:
+    """What 64 nodes have that 64 branches do not conduct. (A fixed length, so that it becomes vector code.)"""
+    held = np.uint8(0)
+    for k in range(64):
+        held = np.uint8(held | np.uint8(energized[k] & np.uint8(~conducting[k])))
+    return held
+
+
+@kernel
+def any_of(masks: Masks) -> np.uint8:
+    """The union of 64 masks."""
+    union = np.uint8(0)
+    for k in range(64):
+        union = np.uint8(union | masks[k])
+    return union
+
+
+@kernel
+def sweep(
+    lo: int, hi: int, straight: Ints, parent_branch: Ints, end: Ints, conducting: Masks, energized: Masks
+) -> None:
+    """Energise nodes lo .. hi-1, whole subtrees, along the forest; they hold what their root has on entry.
+
+    Only branches that hold a phase back cost anything: each fills its subtree anew, which a node sees at most
+    once a phase. Everything else is a comparison of two streams of bytes.
+    """
+    segment = int(np.searchsorted(straight, lo, "right")) - 1
+    node = lo
+    while node < hi:
+        while straight[segment + 1] <= node:
+            segment += 1
+        stop = min(int(straight[segment + 1]), hi)
+        shift = parent_branch[node] - node
+        if parent_branch[node] < 0:
+            node = stop
+            continue
+        while node < stop:
+            chunk = min(node + 64, stop)
+            held = np.uint8(1)
+            if chunk == node + 64:
+                held = held_back(energized[node:chunk], conducting[node + shift : chunk + shift])
+            if held:
+                for k in range(node, chunk):
+                    mask = energized[k] & conducting[k + shift]
+                    if mask != energized[k]:
+                        energized[k : end[k]] = mask
+            node = chunk
 
 
 @kernel
@@ -254,6 +289,8 @@ def flood(
 def energize_all(
     parent: Ints,
     parent_branch: Ints,
+    end: Ints,
+    straight: Ints,
     chord: Ints,
     u: Ints,
     v: Ints,
@@ -264,14 +301,24 @@ def energize_all(
     sources: Masks,
     energized: Masks,
 ) -> None:
-    """The whole network: a sweep down the forest, then a flood from whatever conducts outside it."""
-    below = sweep(0, parent.size, parent, parent_branch, conducting, sources, energized)
+    """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it."""
+    node_count = parent.size
+    root = 0
+    while root < node_count:
+        own = sources[root] & np.uint8(7)
+        energized[root : end[root]] = own
+        root = end[root]
+    sweep(0, node_count, straight, parent_branch, end, conducting, energized)
     stack = np.empty(256, np.int32)
-    if below:
-        for node in range(parent.size):
-            if parent[node] >= 0 and sources[node] & 7:
-                stack[0] = node
-                flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 1)
+    for start in range(0, node_count, 64):
+        stop = min(start + 64, node_count)
+        if stop < start + 64 or any_of(sources[start:stop]):
+            for node in range(start, stop):
+                gained = sources[node] & ~energized[node] & 7
+                if gained:
+                    energized[node] |= gained
+                    stack[0] = node
+                    flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 1)
     for branch in chord:
         mask = conducting[branch] & np.uint8(7)
         if mask and (energized[u[branch]] ^ energized[v[branch]]) & mask:

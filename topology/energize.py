@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topology import _kernels
+from topology import _kernels, _kernels_operate
 from topology.graph import Graph, small
 from topology.jit import exercise
-from topology.masks import Ints, Masks, as_ints, as_masks, check_indices
+from topology.masks import Ints, Masks, as_ints, as_masks
 
 __all__ = ["Changes", "Energizer", "energize"]
 
@@ -23,6 +23,8 @@ def energize(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> Masks:
     _kernels.energize_all(
         graph.parent,
         graph.parent_branch,
+        graph.end,
+        graph.straight,
         graph.chord,
         graph.branch_u,
         graph.branch_v,
@@ -51,40 +53,71 @@ class Changes:
 
 
 class Energizer:
-    """The energised phases of a network that is operated on. One writer at a time."""
+    """The energised phases of a network that is operated on. One writer at a time.
+
+    Costs three bytes a node and one a branch beside the graph.
+    """
+
+    conducting: Masks
+    """What each branch conducts now, (branches,). To be changed by `operate` only."""
+    energized: Masks
+    """Energised phases of each node now, (nodes,), equal to what `energize` gives."""
+    sources: Masks
+    """Phases fed into each node, (nodes,). Fixed."""
 
     def __init__(self, graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> None:
         self.graph = graph
         self.conducting = np.array(as_masks(conducting, graph.branch_count, "conducting"))
-        self.sources = np.array(as_masks(sources, graph.node_count, "sources"))
-        self.energized = energize(graph, conducting, sources)
+        self.sources = as_masks(np.array(sources, np.uint8), graph.node_count, "sources")
+        self.energized = energize(graph, self.conducting, self.sources)
+        ends_in_block = _kernels_operate.count_ends(
+            graph.parent,
+            graph.parent_branch,
+            graph.chord,
+            graph.branch_u,
+            graph.branch_v,
+            self.conducting,
+            self.sources,
+        )
+        self._arrays = (
+            graph.straight,
+            graph.parent,
+            graph.parent_branch,
+            graph.end,
+            graph.branch_u,
+            graph.branch_v,
+            graph.indptr,
+            graph.adjacent_node,
+            graph.adjacent_branch,
+            self.conducting,
+            self.sources,
+            self.energized,
+            self.energized.copy(),
+            ends_in_block,
+            np.zeros(graph.node_count, np.uint8),
+            np.zeros(ends_in_block.size, np.uint8),
+        )
 
     def operate(self, branches: ArrayLike, conducting: ArrayLike) -> Changes:
         """Give branches new conducting masks, as one batch in any order; say which nodes changed.
 
-        branches: each at most once, (operations,). conducting: the new masks, (operations,).
+        branches: each at most once, (operations,). conducting: the new masks, (operations,). Raises
+        IndexError for a branch that does not exist, ValueError for one given twice; nothing changes then.
         """
         branches = as_ints(branches)
-        check_indices(branches, self.graph.branch_count, "branch")
-        before = self.energized
-        self.conducting[branches] = as_masks(conducting, branches.size, "conducting")
-        self.energized = energize(self.graph, self.conducting, self.sources)
-        return compare(before, self.energized)
-
-
-def compare(before: Masks, after: Masks) -> Changes:
-    """The runs of nodes whose energised phases differ."""
-    key = before.astype(np.uint16) << 8 | after
-    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if key.size else np.empty(0, int)
-    ends = np.append(starts[1:], key.size)
-    changed = before[starts] != after[starts]
-    lo, hi = starts[changed].astype(np.int32), ends[changed].astype(np.int32)
-    return Changes(lo, hi, before[lo], after[lo])
+        masks = as_masks(conducting, branches.size, "conducting")
+        wrong, branch = _kernels_operate.check_operations(branches, self.graph.branch_count)
+        if wrong == _kernels_operate.NO_SUCH_BRANCH:
+            raise IndexError(f"branch {branch} is outside 0 <= branch < {self.graph.branch_count}")
+        if wrong == _kernels_operate.GIVEN_TWICE:
+            raise ValueError(f"branch {branch} is operated twice in one batch")
+        return Changes(*_kernels_operate.operate(branches, masks, *self._arrays))
 
 
 @exercise
 def _exercise() -> None:
     graph = small().graph
     energizer = Energizer(graph, graph.branch_phases, [7, 0, 0, 0, 0])
-    energizer.operate([0], [0])
-    energizer.operate([0, 1], [7, 1])
+    for mask in (0, 7):
+        for branch in range(graph.branch_count):
+            energizer.operate([branch], [mask])

@@ -48,6 +48,8 @@ class Graph:
     """Ends of the chords, ascending, a self-loop once, (2 chords - self-loops,)."""
     chord_end_branch: Ints
     """The chord of each end, (2 chords - self-loops,)."""
+    straight: Ints
+    """First nodes of the runs along which the parent branch grows with the node; ends with nodes, (runs + 1,)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -117,6 +119,7 @@ def build(
         adjacent_node,
         adjacent_branch,
         *_kernels.chords(parent_branch, anchor_ptr, indptr, adjacent_branch, branch_u, branch_v),
+        _kernels.straights(parent, parent_branch),
     )
     return Numbering(graph, node_number, branch_number)
 

@@ -1,0 +1,341 @@
+"""Incremental propagation: arrays in, arrays out, never raise.
+
+`ends_in_block[node >> 8]` counts what can feed a subtree other than through its root: ends of conducting
+branches outside the forest, and sources below a root. Where it is zero over a subtree's interval, the subtree
+follows from its parent alone. `dirty[node >> 8]` says where `energized` may differ from `reported`.
+"""
+
+import numpy as np
+
+from topology._kernels import sweep
+from topology.jit import kernel
+from topology.masks import Ints, Longs, Masks
+
+BLOCK = 8
+
+FINE = 0
+NO_SUCH_BRANCH = 1
+GIVEN_TWICE = 2
+
+
+@kernel
+def count_ends(
+    parent: Ints, parent_branch: Ints, chord: Ints, u: Ints, v: Ints, conducting: Masks, sources: Masks
+) -> Ints:
+    """What feeds each block of 256 nodes from the side, see above."""
+    ends_in_block = np.zeros((parent.size >> BLOCK) + 1, np.int32)
+    for branch in chord:
+        if conducting[branch] & 7 and u[branch] != v[branch]:
+            ends_in_block[u[branch] >> BLOCK] += 1
+            ends_in_block[v[branch] >> BLOCK] += 1
+    for node in range(parent.size):
+        if sources[node] & 7 and parent[node] >= 0:
+            ends_in_block[node >> BLOCK] += 1
+    return ends_in_block
+
+
+@kernel
+def follows_parent(
+    child: int,
+    straight: Ints,
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    conducting: Masks,
+    energized: Masks,
+    ends_in_block: Ints,
+    dirty: Masks,
+) -> bool:
+    """If nothing feeds the subtree of `child` from the side, derive it anew from its parent and say so."""
+    first = child >> BLOCK
+    last = (end[child] - 1) >> BLOCK
+    for block in range(first, last + 1):
+        if ends_in_block[block]:
+            return False
+    mask = energized[parent[child]] & conducting[parent_branch[child]]
+    if mask != energized[child]:
+        energized[child : end[child]] = mask
+        sweep(child, end[child], straight, parent_branch, end, conducting, energized)
+        for block in range(first, last + 1):
+            dirty[block] = 1
+    return True
+
+
+@kernel
+def flood_marking(
+    node: int,
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    energized: Masks,
+    dirty: Masks,
+) -> None:
+    """Spread what a node has until nothing gains a phase."""
+    stack = np.empty(256, np.int32)
+    stack[0] = node
+    size = 1
+    while size:
+        size -= 1
+        near = stack[size]
+        mask = energized[near]
+        for i in range(indptr[near], indptr[near + 1]):
+            far = adjacent_node[i]
+            gained = mask & conducting[adjacent_branch[i]] & ~energized[far]
+            if gained:
+                energized[far] |= gained
+                dirty[far >> BLOCK] = 1
+                if size == stack.size:
+                    grown = np.empty(4 * size, np.int32)
+                    grown[:size] = stack
+                    stack = grown
+                stack[size] = far
+                size += 1
+
+
+@kernel
+def lose(
+    a: int,
+    b: int,
+    at_risk: int,
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+    seen: Masks,
+    dirty: Masks,
+) -> None:
+    """A branch a-b, opened already, has lost phases: search from both of its ends in step.
+
+    Phases in which the searches meet, or both find a source, lose nothing. A side that runs dry without a
+    source is dead in the phases left. Everything about side `s` is shifted by `3 s` bits in `seen`.
+    """
+    node_stack = np.empty((2, 256), np.int32)
+    mask_stack = np.empty((2, 256), np.uint8)
+    size = np.zeros(2, np.int64)
+    visited = np.empty((2, 256), np.int32)
+    visits = np.zeros(2, np.int64)
+    found = np.zeros(2, np.int64)
+    undecided = at_risk
+    for side in range(2):
+        start = b if side else a
+        node_stack[side, 0] = start
+        mask_stack[side, 0] = at_risk
+        size[side] = 1
+        visited[side, 0] = start
+        visits[side] = 1
+        seen[start] |= at_risk << 3 * side
+        found[side] = sources[start] & at_risk
+    undecided &= ~(found[0] & found[1])
+    side = 1
+    while undecided:
+        side = 1 - side
+        if not undecided & ~found[side]:
+            side = 1 - side  # this side has all the sources it needs
+        if size[side] == 0:
+            dead = undecided & ~found[side]
+            if dead:
+                for i in range(visits[side]):
+                    node = visited[side, i]
+                    lost = seen[node] >> 3 * side & dead
+                    if lost:
+                        energized[node] &= ~lost
+                        dirty[node >> BLOCK] = 1
+                undecided &= ~dead
+            continue
+        size[side] -= 1
+        near = node_stack[side, size[side]]
+        mask = mask_stack[side, size[side]] & undecided & ~found[side]
+        if not mask:
+            continue
+        # The parent branch comes first, so that from the end of the stack the search climbs to a source.
+        for i in range(indptr[near + 1] - 1, indptr[near] - 1, -1):
+            through = mask & conducting[adjacent_branch[i]]
+            if not through:
+                continue
+            far = adjacent_node[i]
+            fresh = through & ~(seen[far] >> 3 * side)
+            if not fresh:
+                continue
+            undecided &= ~(fresh & seen[far] >> 3 * (1 - side))
+            found[side] |= fresh & sources[far]
+            undecided &= ~(found[0] & found[1])
+            if not seen[far] >> 3 * side & 7:
+                if visits[side] == visited.shape[1]:
+                    more = np.empty((2, 4 * visited.shape[1]), np.int32)
+                    more[:, : visited.shape[1]] = visited
+                    visited = more
+                visited[side, visits[side]] = far
+                visits[side] += 1
+            seen[far] |= fresh << 3 * side
+            if size[side] == node_stack.shape[1]:
+                more_nodes = np.empty((2, 4 * node_stack.shape[1]), np.int32)
+                more_nodes[:, : node_stack.shape[1]] = node_stack
+                more_masks = np.empty((2, 4 * node_stack.shape[1]), np.uint8)
+                more_masks[:, : node_stack.shape[1]] = mask_stack
+                node_stack = more_nodes
+                mask_stack = more_masks
+            node_stack[side, size[side]] = far
+            mask_stack[side, size[side]] = fresh
+            size[side] += 1
+    for side in range(2):
+        for i in range(visits[side]):
+            seen[visited[side, i]] = 0
+
+
+@kernel
+def differing(now: Masks, then: Masks) -> np.uint8:
+    """Phases in which any of 64 nodes changed. (A fixed length, so that it becomes vector code.)"""
+    differs = np.uint8(0)
+    for k in range(64):
+        differs = np.uint8(differs | np.uint8(now[k] ^ then[k]))
+    return differs
+
+
+@kernel
+def strays(now: Masks, then: Masks, new: int, old: int) -> np.uint8:
+    """Zero if all of 64 nodes went from `old` to `new`."""
+    stray = np.uint8(0)
+    for k in range(64):
+        stray = np.uint8(stray | np.uint8(now[k] ^ np.uint8(new)) | np.uint8(then[k] ^ np.uint8(old)))
+    return stray
+
+
+@kernel
+def report(energized: Masks, reported: Masks, dirty: Masks) -> tuple[Ints, Ints, Masks, Masks]:
+    """Maximal runs where the dirty blocks differ from what was reported last; they are clean then."""
+    lo = np.empty(16, np.int32)
+    hi = np.empty(16, np.int32)
+    before = np.empty(16, np.uint8)
+    after = np.empty(16, np.uint8)
+    count = 0
+    for block in range(dirty.size):
+        if not dirty[block]:
+            continue
+        dirty[block] = 0
+        for start in range(block << BLOCK, min((block + 1) << BLOCK, energized.size), 64):
+            stop = min(start + 64, energized.size)
+            if stop == start + 64:
+                now = energized[start:stop]
+                then = reported[start:stop]
+                if not differing(now, then):
+                    continue
+                goes_on = count and hi[count - 1] == start
+                if goes_on and not strays(now, then, after[count - 1], before[count - 1]):
+                    hi[count - 1] = stop
+                    reported[start:stop] = now
+                    continue
+            for node in range(start, stop):
+                old = reported[node]
+                new = energized[node]
+                if old == new:
+                    continue
+                reported[node] = new
+                if count and hi[count - 1] == node and before[count - 1] == old and after[count - 1] == new:
+                    hi[count - 1] = node + 1
+                    continue
+                if count == lo.size:
+                    more_lo = np.empty(4 * count, np.int32)
+                    more_lo[:count] = lo
+                    lo = more_lo
+                    more_hi = np.empty(4 * count, np.int32)
+                    more_hi[:count] = hi
+                    hi = more_hi
+                    more_before = np.empty(4 * count, np.uint8)
+                    more_before[:count] = before
+                    before = more_before
+                    more_after = np.empty(4 * count, np.uint8)
+                    more_after[:count] = after
+                    after = more_after
+                lo[count] = node
+                hi[count] = node + 1
+                before[count] = old
+                after[count] = new
+                count += 1
+    return lo[:count].copy(), hi[:count].copy(), before[:count].copy(), after[:count].copy()
+
+
+@kernel
+def check_operations(branches: Ints, branch_count: int) -> tuple[int, int]:
+    """FINE, or what is wrong with the branches to operate and the first one that is."""
+    for branch in branches:
+        if branch < 0 or branch >= branch_count:
+            return NO_SUCH_BRANCH, branch
+    if branches.size > 1:
+        ordered = np.sort(branches)
+        for i in range(1, ordered.size):
+            if ordered[i] == ordered[i - 1]:
+                return GIVEN_TWICE, ordered[i]
+    return FINE, 0
+
+
+@kernel
+def operate(
+    branches: Ints,
+    masks: Masks,
+    straight: Ints,
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    u: Ints,
+    v: Ints,
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+    reported: Masks,
+    ends_in_block: Ints,
+    seen: Masks,
+    dirty: Masks,
+) -> tuple[Ints, Ints, Masks, Masks]:
+    """Give branches new masks, closing before opening, each once; returns the changed runs."""
+    for opening in range(2):
+        for i in range(branches.size):
+            branch = branches[i]
+            old = conducting[branch]
+            new = old & masks[i] if opening else old | masks[i]
+            if new == old:
+                continue
+            conducting[branch] = new
+            a = u[branch]
+            b = v[branch]
+            if a == b:
+                continue
+            child = max(a, b)
+            in_forest = parent_branch[child] == branch
+            if not in_forest:
+                change = (1 if new & 7 else 0) - (1 if old & 7 else 0)
+                ends_in_block[a >> BLOCK] += change
+                ends_in_block[b >> BLOCK] += change
+            both = energized[a] & energized[b]
+            either = energized[a] | energized[b]
+            at_risk = both & old & ~new
+            gained = either & ~both & new
+            if not at_risk | gained:
+                continue
+            if in_forest and follows_parent(
+                child, straight, parent, parent_branch, end, conducting, energized, ends_in_block, dirty
+            ):
+                continue
+            if opening:
+                lose(
+                    a,
+                    b,
+                    int(at_risk),
+                    indptr,
+                    adjacent_node,
+                    adjacent_branch,
+                    conducting,
+                    sources,
+                    energized,
+                    seen,
+                    dirty,
+                )
+            else:
+                for near in (a, b):
+                    flood_marking(near, indptr, adjacent_node, adjacent_branch, conducting, energized, dirty)
+    return report(energized, reported, dirty)
