@@ -106,6 +106,11 @@ def find(xs: Ints, ys: Ints, begin: int, end: int, left: int, top: int, right: i
                 stack[depth, 2] = row
                 stack[depth, 3] = low
                 stack[depth, 4] = high
+                at = depth  # the first cell in Morton order ends up on top
+                while at > 0 and stack[at - 1, 3] < low:
+                    for i in range(5):
+                        stack[at, i], stack[at - 1, i] = stack[at - 1, i], stack[at, i]
+                    at -= 1
                 depth += 1
     while depth > 0:
         depth -= 1
