@@ -1,0 +1,172 @@
+/** The card of one element: what it is, how it is supplied, what can be done with it. */
+
+import * as api from "./api.js";
+import { $, h, notify, put, twoStep } from "./dom.js";
+import { attribute, className, count, customers } from "./format.js";
+import { icon } from "./icons.js";
+
+const TRACES = { upstream: "Upstream", downstream: "Downstream", connected: "Connected" };
+const SUPPLY = { 2: ["live", "Supplied"], 1: ["some", "Partly supplied"], 0: ["dead", "No supply"] };
+const HIDDEN = new Set(["kind", "normal_open", "in_service", "locked", "equivalent", "busbar", "head_mrid", "phases"]);
+
+export function hide() {
+  $("card").hidden = true;
+  $("card").replaceChildren();
+}
+
+/** does: {close, select(mrid), locate(), trace(kind), revision()}. */
+export function show(card, does) {
+  const box = $("card");
+  const title = h("h2", { id: "card-title" }, card.name || card.mrid);
+  box.setAttribute("aria-labelledby", "card-title");
+  put(
+    box,
+    h(
+      "header",
+      {},
+      icon(card.class, { open: card.open }),
+      h("div", {}, title, h("p", { class: "mrid" }, `${className(card.class)}${card.name && card.name !== card.mrid ? ` · ${card.mrid}` : ""}`)),
+      h("button", { class: "quiet", "aria-label": "Close the card", onclick: does.close }, "×"),
+    ),
+    h("p", { class: "badges" }, badges(card)),
+    h("dl", { class: "facts" }, facts(card, does)),
+    actions(card, does),
+    neighbours(card, does),
+  );
+  box.hidden = false;
+}
+
+/** A deep link or a neighbour that is not there (any more). */
+export function missing(mrid, reason, does) {
+  put(
+    $("card"),
+    h("header", {}, h("h2", {}, "Not found"), h("button", { class: "quiet", "aria-label": "Close", onclick: does.close }, "×")),
+    h("p", {}, `This network has no element “${mrid}”. It may have been renamed or removed since the link was made: search for it by a part of its name.`),
+    reason && h("p", { class: "hint" }, reason),
+  );
+  $("card").hidden = false;
+}
+
+function badges(card) {
+  const badge = (kind, text) => h("span", { class: `badge ${kind}` }, text);
+  const found = [];
+  if (card.energized !== undefined) {
+    const [kind, text] = SUPPLY[card.energized];
+    if (card.open) {
+      const ends = ["no end live", "one end live", "both ends live"][card.live_ends];
+      found.push(badge(card.live_ends ? "live" : "dead", ends));
+    } else found.push(badge(kind, card.energized === 1 ? `${text} (${card.energized_phases})` : text));
+  }
+  if (card.open !== undefined) {
+    const usual = card.open === card.normal_open ? "" : card.normal_open ? ", normally open" : ", normally closed";
+    found.unshift(badge(card.open ? "open" : "closed", `${card.open ? "Open" : "Closed"}${usual}`));
+  }
+  if (card.attributes.in_service === false) found.push(badge("dead", "Out of service"));
+  return found;
+}
+
+function facts(card, does) {
+  const rows = [];
+  const add = (label, value) => value !== null && value !== undefined && value !== "" && rows.push(fact(label, value));
+  add("Feeder", card.feeder && link(card.feeder.name || card.feeder.mrid, () => does.select(card.feeder.mrid)));
+  add("Substation", card.substation);
+  add("Customers", card.customers === undefined ? null : count(card.customers));
+  add("Customers behind it", card.customers_downstream === undefined ? null : count(card.customers_downstream));
+  add("Phases", card.attributes.phases);
+  if (card.attributes.locked) add("Locked", "may not be operated");
+  if (card.attributes.equivalent) add("Equivalent", "stands for a network modelled elsewhere");
+  for (const [name, value] of Object.entries(card.attributes)) {
+    if (HIDDEN.has(name) || (name === "customer_count" && value < 0)) continue;
+    const shown = attribute(name, value);
+    if (shown) add(...shown);
+  }
+  if (!card.geometry) add("On the map", "not shown: it has no coordinates");
+  return rows;
+}
+
+const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+const link = (text, then) => h("button", { type: "button", class: "link", onclick: then }, text);
+
+function actions(card, does) {
+  const box = h("div", { class: "actions" });
+  if (card.open !== undefined) box.append(operation(card, does));
+  if (card.nodes.length || card.class === "Substation") {
+    const buttons = Object.entries(TRACES).map(([kind, label]) =>
+      h("button", { type: "button", "data-trace": kind, onclick: () => does.trace(kind) }, label),
+    );
+    box.append(h("div", { class: "labelled", role: "group", "aria-label": "Trace" }, h("span", {}, "Trace"), h("div", { class: "buttons" }, buttons)));
+  }
+  if (card.geometry) box.append(h("button", { type: "button", class: "link", onclick: does.locate }, "Show on the map"));
+  return box;
+}
+
+function operation(card, does) {
+  if (!card.operable) return h("p", { class: "hint" }, "This switch may not be operated from here.");
+  const opening = !card.open;
+  return twoStep(opening ? "Open this switch" : "Close this switch", {
+    danger: opening,
+    ask: async () => (opening ? beforeOpening(card) : beforeClosing(card)),
+    run: async () => {
+      const request = { operations: [{ mrid: card.mrid, open: opening }], expected_revision: does.revision() };
+      try {
+        told(await api.operate(request), `${card.name || card.mrid} is ${opening ? "open" : "closed"}`);
+      } catch (error) {
+        if (error.status !== 409) throw error;
+        await does.again();
+        throw new Error("The network changed in the meantime, so nothing was operated. Look again, then decide.");
+      }
+      await does.again();
+    },
+  });
+}
+
+/** Says in a note what switching did. */
+export function told({ deenergized, reenergized }, what) {
+  const parts = [];
+  if (deenergized.customers) parts.push(`${customers(deenergized.customers)} lost supply`);
+  if (reenergized.customers) parts.push(`${customers(reenergized.customers)} got supply back`);
+  notify(`${what}: ${parts.join(", ") || "no customer was affected"}.`);
+}
+
+async function beforeOpening(card) {
+  if (card.energized === 0) return { text: "It has no supply now, so opening it takes it from nobody.", label: "Open it" };
+  const { customers: losing } = await api.trace("downstream", card.mrid, { mode: "exclusive" });
+  if (!losing) return { text: "Nobody loses supply: what lies behind it is fed another way, or has no customers.", label: "Open it" };
+  return { text: `${customers(losing)} will lose supply.`, label: `Open it: ${customers(losing)} out` };
+}
+
+async function beforeClosing(card) {
+  const label = "Close it";
+  if (card.live_ends === 2) return { text: "Both ends are live: closing it joins them, and nobody's supply changes.", label };
+  if (card.live_ends === 0) return { text: "Neither end is live: closing it alone gives nobody supply.", label };
+  const ends = await Promise.all(card.nodes.map((node) => api.element(node)));
+  const dead = ends.filter((end) => end.energized === 0);
+  if (!dead.length) return { text: "Some phases beyond it are dead; they get supply from the live side.", label };
+  const { customers: gaining } = await api.trace("connected", dead.map((end) => end.mrid));
+  return { text: `${gaining ? customers(gaining) : "No customer"} will get supply.`, label };
+}
+
+function neighbours(card, does) {
+  if (!card.neighbours.length) return null;
+  const rows = card.neighbours.map(({ mrid, class: kind }) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "row", onclick: () => does.select(mrid) },
+        icon(kind),
+        h("span", { class: "what" }, h("b", {}, mrid)),
+        h("span", { class: "chip" }, className(kind)),
+      ),
+    ),
+  );
+  const all = card.neighbours.length + card.neighbours_left_out;
+  return h(
+    "details",
+    { class: "more" },
+    h("summary", {}, `${count(all)} ${all === 1 ? "neighbour" : "neighbours"}`),
+    h("ul", { class: "rows" }, rows),
+    card.neighbours_left_out > 0 && h("p", { class: "hint" }, `${count(card.neighbours_left_out)} more are not listed.`),
+  );
+}

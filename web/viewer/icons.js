@@ -1,0 +1,66 @@
+/** Drawings: small ones for lists and the legend, and images for the map. */
+
+import { svg } from "./dom.js";
+
+/** What an element looks like on the map, 18 × 18. */
+export function icon(name, { open = false } = {}) {
+  const shape = SHAPES[name] ?? SHAPES[KINDS[name]] ?? SHAPES.Switch;
+  return svg("svg", { viewBox: "0 0 18 18", class: "icon", "aria-hidden": "true", focusable: "false" }, ...shape(open));
+}
+
+const circle = (cx, r, more) => svg("circle", { cx, cy: 9, r, ...more });
+const stroke = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
+const solid = { fill: "currentColor" };
+
+const SHAPES = {
+  AcLineSegment: () => [svg("path", { d: "M2 13 7 6l4 5 5-7", ...stroke, "stroke-linejoin": "round", "stroke-linecap": "round" })],
+  Switch: (open) => [circle(9, 5, open ? stroke : { ...solid, stroke: "currentColor", "stroke-width": 2 })],
+  PowerTransformer: () => [circle(6.5, 4.2, stroke), circle(11.5, 4.2, stroke)],
+  Substation: () => [svg("rect", { x: 3, y: 3, width: 12, height: 12, rx: 2, ...solid })],
+  EnergyConsumer: () => [circle(9, 3.5, solid)],
+  ConnectivityNode: () => [circle(9, 2.5, solid), circle(9, 6.5, { ...stroke, "stroke-width": 1.2 })],
+  EnergySource: () => [svg("path", { d: "M10 2 4 10h4l-1 6 7-9h-5z", ...solid })],
+  Feeder: () => [svg("path", { d: "M3 15V9h6V3m0 6h6v6", ...stroke, "stroke-linejoin": "round", "stroke-linecap": "round" })],
+  Hexagon: () => [svg("path", { d: "M9 2l6 3.5v7L9 16l-6-3.5v-7z", ...solid })],
+};
+const KINDS = { UsagePoint: "EnergyConsumer" };
+
+/** Images of the overlay, drawn in its colours at two pixels a unit: {name: ImageData}. */
+export function mapImages({ paper, ink, trace }) {
+  return {
+    "gt-arrow": draw(12, (c) => {
+      c.fillStyle = paper;
+      c.fill(new Path2D("M3 2l7 4-7 4z"));
+    }),
+    "gt-boundary": draw(20, (c) => {
+      const shape = new Path2D("M10 2l8 8-8 8-8-8z");
+      c.lineWidth = 2.5;
+      c.fillStyle = paper;
+      c.strokeStyle = trace;
+      c.fill(shape);
+      c.stroke(shape);
+      c.fillStyle = trace;
+      c.fillRect(6, 9, 8, 2.2);
+    }),
+    "gt-source": draw(24, (c) => {
+      c.fillStyle = ink;
+      c.strokeStyle = paper;
+      c.lineWidth = 2;
+      c.beginPath();
+      c.roundRect(2, 2, 20, 20, 4);
+      c.fill();
+      c.stroke();
+      c.fillStyle = paper;
+      c.fill(new Path2D("M13 5 7 13h4l-1 6 7-9h-5z"));
+    }),
+  };
+}
+
+function draw(size, paint) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = size * 2;
+  const context = canvas.getContext("2d");
+  context.scale(2, 2);
+  paint(context);
+  return context.getImageData(0, 0, size * 2, size * 2);
+}

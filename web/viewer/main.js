@@ -1,0 +1,310 @@
+/** Puts the viewer together: what is shown follows the address bar and the server's events. */
+
+import * as address from "./address.js";
+import * as api from "./api.js";
+import * as cards from "./card.js";
+import { $, announce, notify } from "./dom.js";
+import { clock, customers } from "./format.js";
+import * as legend from "./legend.js";
+import { listen } from "./live.js";
+import * as outages from "./outages.js";
+import * as picks from "./pick.js";
+import * as search from "./search.js";
+import * as traces from "./trace.js";
+
+const RETRY_MS = 2000;
+const app = { map: null, network: null, outages: [], card: null, trace: null, revision: 0, ready: false };
+window.gridtwin = app;
+
+// --- the panel, which covers the lower part of a small screen and the right of a large one
+
+/** Pixels on each side of the map that panels cover. */
+function room() {
+  const map = $("map").getBoundingClientRect();
+  const panel = $("panel").getBoundingClientRect();
+  const below = panel.width > map.width * 0.8;
+  const margin = Math.min(60, map.width / 12);
+  const most = (pixels, of) => Math.min(pixels, of * 0.6);
+  return {
+    top: margin,
+    left: margin,
+    right: margin + (below ? 0 : most(map.right - panel.left, map.width)),
+    bottom: margin + (below ? most(map.bottom - panel.top, map.height) : 0),
+  };
+}
+
+function openPanel(open) {
+  $("panel").classList.toggle("closed", !open);
+  $("grip").setAttribute("aria-expanded", String(open));
+}
+
+function reveal(id) {
+  openPanel(true);
+  $(id).scrollIntoView({ block: "nearest" });
+}
+
+// --- the selected element
+
+let asking = new AbortController();
+
+/** Shows the card of an element by mrid; fly: whether to bring it into view if it is out of sight. */
+async function select(mrid, { fly = true, push = true, card = null } = {}) {
+  asking.abort();
+  asking = new AbortController();
+  picks.hide();
+  if (push) address.write({ element: mrid });
+  try {
+    app.card = card ?? (await api.element(mrid, asking.signal));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    unselect({ push: false });
+    if (error.status === 404) cards.missing(mrid, null, { close: () => unselect() });
+    else notify(error.message, "error");
+    reveal("card");
+    return;
+  }
+  drawCard();
+  const { geometry } = app.card;
+  if (fly && geometry && app.map && !app.map.sees(geometry)) app.map.fitGeometry(geometry);
+  if (push) reveal("card");
+  announce(`${app.card.name || mrid} selected`);
+}
+
+function drawCard() {
+  const { card } = app;
+  cards.show(card, {
+    close: () => unselect(),
+    select: (mrid) => select(mrid),
+    locate: () => app.map?.fitGeometry(card.geometry),
+    trace: (kind) => runTrace(kind, card.mrid),
+    revision: () => app.revision,
+    again: update,
+  });
+  app.map?.showSelection(card.geometry);
+}
+
+function unselect({ push = true } = {}) {
+  app.card = null;
+  cards.hide();
+  picks.hide();
+  app.map?.showSelection(null);
+  if (push) address.write({ element: null });
+}
+
+/** A click on the map: the one element there, or a list of all. */
+function clicked({ point }) {
+  const outage = app.map.outageAt(point);
+  if (outage) return flyTo(app.outages.find(({ id }) => id === outage));
+  const found = app.map.at(point);
+  if (!found.length) return unselect();
+  if (found.length === 1 && found[0].layer !== "hexes") return choose(found[0]);
+  picks.hide();
+  cards.hide();
+  if (found[0].layer === "hexes") picks.cell(found[0].properties, () => closer(point), unselect);
+  else picks.show(found, choose, unselect);
+  return reveal("pick");
+}
+
+function closer(point) {
+  app.map.map.flyTo({ center: app.map.map.unproject(point), zoom: 13.5, maxDuration: 1500 });
+}
+
+/** An element as the map knows it: tiles carry mrids only when zoomed in. */
+async function choose({ layer, id }) {
+  try {
+    const card = await api.feature(layer, id, app.network.model);
+    await select(card.mrid, { fly: false, card });
+  } catch (error) {
+    if (error.status === 410) return replaced();
+    notify(error.message, "error");
+  }
+  return undefined;
+}
+
+// --- traces
+
+/** Traces and shows it; quiet: after a change of state, without moving the map. */
+async function runTrace(kind, from, { push = true, quiet = false } = {}) {
+  let trace;
+  let name = from;
+  try {
+    [trace, name] = await Promise.all([api.trace(kind, from), nameOf(from)]);
+  } catch (error) {
+    if (quiet && error.status === 0) return;
+    clearTrace({ push: false });
+    notify(error.status === 404 ? `The trace cannot begin at “${from}”: this network has no such element.` : error.message, "error");
+    return;
+  }
+  app.trace = { kind, from, name, result: trace };
+  if (push) address.write({ trace: { kind, from } });
+  app.map?.showTrace(trace);
+  traces.show(trace, from, name, {
+    clear: () => clearTrace(),
+    fit: () => app.map?.fit(trace.bounds),
+    select: (mrid) => select(mrid),
+  });
+  if (quiet) return;
+  reveal("trace");
+  if (trace.bounds) app.map?.fit(trace.bounds);
+}
+
+async function nameOf(mrid) {
+  if (app.card?.mrid === mrid) return app.card.name || mrid;
+  if (app.trace?.from === mrid) return app.trace.name;
+  const { name } = await api.element(mrid);
+  return name || mrid;
+}
+
+function clearTrace({ push = true } = {}) {
+  app.trace = null;
+  traces.hide();
+  app.map?.showTrace(null);
+  if (push) address.write({ trace: null });
+}
+
+// --- outages
+
+function flyTo(outage) {
+  if (outage.bounds) app.map?.fit(outage.bounds, { shallowest: 12 });
+  else notify("This outage has no place on the map: none of its elements has coordinates.");
+}
+
+async function readOutages() {
+  const answer = await api.outages();
+  if (answer.revision < app.revision) return;
+  app.revision = answer.revision;
+  app.outages = answer.outages;
+  outages.figures(app.network.customers, answer.customers_out, app.outages.length);
+  outages.show(app.outages, { fly: flyTo, select: (mrid) => select(mrid), again: update });
+  app.map?.showOutages(app.outages);
+}
+
+// --- staying true to the server
+
+let updating = null;
+let once = false;
+
+/** Reads again whatever a switching operation may have changed, one round at a time. */
+function update() {
+  once = true;
+  updating ??= (async () => {
+    while (once) {
+      once = false;
+      await readOutages();
+      if (app.card && !document.querySelector("#card .asking")) {
+        app.card = await api.element(app.card.mrid);
+        drawCard();
+      }
+      if (app.trace) await runTrace(app.trace.kind, app.trace.from, { push: false, quiet: true });
+    }
+  })().finally(() => (updating = null));
+  return updating;
+}
+
+const quietly = (promise) => promise.catch((error) => error.status !== 0 && notify(error.message, "error"));
+
+function onEvent(name, data) {
+  if (data.model !== app.network.model) return replaced();
+  const behind = data.revision > app.revision;
+  if (name === "revision") {
+    app.map?.refresh(data.stale);
+    outages.figures(app.network.customers, data.customers_out, data.outages);
+    announce(`${customers(data.customers_out)} without supply`);
+  } else if (behind) app.map?.refresh();
+  if (behind || name === "revision") quietly(update());
+  return undefined;
+}
+
+/** Another network is served now: everything is read anew. */
+function replaced() {
+  location.reload();
+}
+
+let lostAt = null;
+
+function onConnection(connected) {
+  const live = $("live");
+  if (connected) {
+    live.className = "on";
+    $("live-text").textContent = "Live";
+    live.title = "Changes appear here as they happen.";
+    if (lostAt) {
+      app.map?.refresh();
+      quietly(update());
+    }
+    lostAt = null;
+    return;
+  }
+  lostAt ??= new Date();
+  live.className = "off";
+  $("live-text").textContent = `Not live since ${clock(lostAt)}`;
+  live.title = "The connection to the server is lost; what you see may be out of date. Trying again…";
+}
+
+// --- beginning
+
+/** Whatever the address bar names. */
+async function restore({ fly }) {
+  const { element, trace } = address.read();
+  if (element) await select(element, { push: false, fly });
+  else unselect({ push: false });
+  if (trace) await runTrace(trace.kind, trace.from, { push: false, quiet: !fly });
+  else clearTrace({ push: false });
+}
+
+async function patiently(read) {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      $("live").className = "off";
+      $("live-text").textContent = "No answer yet";
+      notify(`${error.message} Trying again…`, "error");
+      await new Promise((then) => setTimeout(then, RETRY_MS));
+    }
+  }
+}
+
+async function drawMap(style) {
+  const { NetworkMap, webglWorks } = await import("./map.js");
+  if (!webglWorks()) {
+    notify("This browser offers no WebGL 2, so the map cannot be drawn. Search, cards, traces and outages still work.", "error");
+    return;
+  }
+  const { bounds, zooms } = app.network;
+  if (!bounds) notify("No element of this network has coordinates, so the map is empty. Search still finds everything.");
+  await document.fonts.load("12px 'Noto Sans'").catch(() => []);
+  app.map = new NetworkMap($("map"), { style, bounds, zooms, room });
+  app.map.map.on("click", (event) => clicked(event));
+  app.map.map.on("mousemove", ({ point }) => {
+    const hit = app.map.map.loaded() && (app.map.outageAt(point) || app.map.at(point).length);
+    app.map.map.getCanvas().style.cursor = hit ? "pointer" : "";
+  });
+  app.map.map.on("error", ({ error }) => {
+    if (error?.status === 410) replaced();
+    else if (error?.status >= 500) notify("Some of the map could not be fetched.", "error");
+  });
+}
+
+async function begin() {
+  legend.show();
+  $("grip").addEventListener("click", () => openPanel($("panel").classList.contains("closed")));
+  if (matchMedia("(max-width: 760px)").matches) $("legend").open = false;
+  const hadPlace = location.hash.length > 1;
+  const [network, style] = await patiently(() => Promise.all([api.network(), api.style()]));
+  for (const note of document.querySelectorAll("#notes .error")) note.remove();
+  app.network = network;
+  app.revision = network.revision;
+  $("network-name").textContent = network.name;
+  document.title = `${network.name || "Network"} – gridtwin`;
+  outages.figures(network.customers, network.customers_out, null);
+  await drawMap(style);
+  search.setUp((result) => select(result.mrid));
+  addEventListener("popstate", () => restore({ fly: false }));
+  addEventListener("keydown", (event) => event.key === "Escape" && event.target === document.body && unselect());
+  listen({ onEvent, onConnection });
+  await Promise.all([quietly(readOutages()), restore({ fly: !hadPlace })]);
+  app.ready = true;
+}
+
+begin();

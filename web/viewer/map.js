@@ -1,0 +1,224 @@
+/** The map: the server's style, the overlays on it, and keeping both true while the network changes. */
+
+import * as maplibre from "./vendor/maplibre-gl.mjs";
+import { template } from "./api.js";
+import { brief } from "./format.js";
+import { mapImages } from "./icons.js";
+import { NOTHING, TRACE_LAYERS, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
+import { isStale, tilesInView } from "./stale.js";
+import * as theme from "./theme.js";
+
+const REACH = 6; // pixels around a click
+const CLOSE = 16; // zoom at which a single point is shown
+const GRID_SHOWN = 11; // first zoom at which elements, not cells, are drawn
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function webglWorks() {
+  return document.createElement("canvas").getContext("webgl2") !== null;
+}
+
+export class NetworkMap {
+  /** style: the server's style.json. zooms: {grid: [min, max], hexes: [min, max]}. room: () => free padding in pixels. */
+  constructor(container, { style, bounds, zooms, room }) {
+    this._style = style;
+    this._zooms = zooms;
+    this._room = room;
+    this._state = { selection: null, trace: null, outages: [] };
+    this.map = new maplibre.Map({
+      container,
+      style: theme.themed(style),
+      hash: true,
+      bounds: bounds ? toBounds(bounds) : undefined,
+      fitBoundsOptions: { padding: room(), maxZoom: CLOSE },
+      maxZoom: 20,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      maxPitch: 0,
+      // A tile out of view is fetched again (the browser's own cache revalidates it): none comes back with a past state.
+      maxTileCacheSize: 0,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.keyboard.disableRotation();
+    this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "bottom-right");
+    this.map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-right");
+    this.map.on("style.load", () => this._overlay());
+    this.map.on("idle", () => this._again());
+    theme.onChange(() => this.restyle(this._style));
+  }
+
+  /** Takes a new style, or the same in the colours of a new theme. */
+  restyle(style) {
+    this._style = style;
+    this.map.setStyle(theme.themed(style), { diff: false });
+  }
+
+  _overlay() {
+    const colours = theme.overlay();
+    for (const [name, image] of Object.entries(mapImages(colours))) {
+      if (!this.map.hasImage(name)) this.map.addImage(name, image, { pixelRatio: 2 });
+    }
+    addOutages(this.map, colours, this._sources().grid);
+    addMarks(this.map, colours);
+    this.showSelection(this._state.selection);
+    this.showTrace(this._state.trace);
+    this.showOutages(this._state.outages);
+  }
+
+  /** Names of the style's sources by tileset. */
+  _sources() {
+    const found = {};
+    for (const [name, source] of Object.entries(this._style.sources)) {
+      const tileset = /\/tiles\/(\w+)/.exec(source.url ?? source.tiles?.[0] ?? "")?.[1];
+      if (tileset) found[tileset] = name;
+    }
+    return found;
+  }
+
+  // --- what is at a point
+
+  /** Every element within reach of a point of the screen, each once: [{layer, id, properties, geometry}]. */
+  at(point) {
+    const { grid, hexes } = this._sources();
+    const box = [
+      [point.x - REACH, point.y - REACH],
+      [point.x + REACH, point.y + REACH],
+    ];
+    const drawn = this.map.getStyle().layers;
+    const layers = drawn.filter((layer) => layer.source === grid && layer.id !== "outage-glow").map((layer) => layer.id);
+    const traced = TRACE_LAYERS.filter((layer) => this.map.getLayer(layer));
+    const found = new Map();
+    for (const feature of this.map.queryRenderedFeatures(box, { layers: [...layers, ...traced] })) {
+      const layer = feature.sourceLayer;
+      if (layer !== "partial") found.set(`${layer} ${feature.id}`, { layer, id: feature.id, properties: feature.properties });
+    }
+    if (found.size) return [...found.values()];
+    const cells = drawn.filter((layer) => layer.source === hexes && layer.type === "fill").map((layer) => layer.id);
+    const [cell] = this.map.queryRenderedFeatures([point.x, point.y], { layers: cells });
+    return cell ? [{ layer: "hexes", id: cell.properties.h3, properties: cell.properties }] : [];
+  }
+
+  outageAt(point) {
+    if (!this.map.getLayer("outage-mark")) return null;
+    return this.map.queryRenderedFeatures(point, { layers: ["outage-mark"] })[0]?.properties.id ?? null;
+  }
+
+  // --- overlays
+
+  /** geometry: GeoJSON, or null for none. */
+  showSelection(geometry) {
+    this._state.selection = geometry;
+    this.map.getSource("selection")?.setData(geometry ? { type: "Feature", properties: {}, geometry } : NOTHING);
+  }
+
+  /** The answer of a trace, or null for none. */
+  showTrace(trace) {
+    this._state.trace = trace;
+    if (!this.map.getSource("marks")) return; // the style comes later, and then this is called again
+    drawTrace(this.map, trace);
+    this.map.getSource("marks").setData(trace ? marks(trace) : NOTHING);
+  }
+
+  showOutages(outages) {
+    this._state.outages = outages;
+    const features = outages.filter((outage) => outage.bounds).map((outage) => {
+      const [left, bottom, right, top] = outage.bounds;
+      const { id, customers } = outage;
+      const geometry = { type: "Point", coordinates: [(left + right) / 2, (bottom + top) / 2] };
+      return { type: "Feature", properties: { id, customers, label: brief(customers) }, geometry };
+    });
+    this.map.getSource("outages")?.setData({ type: "FeatureCollection", features });
+  }
+
+  // --- moving
+
+  /** Brings [left, bottom, right, top] into the part of the map that no panel covers. */
+  fit(bounds, { deepest = CLOSE, shallowest = 0 } = {}) {
+    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room(), maxZoom: deepest });
+    if (!camera) return;
+    const zoom = Math.max(camera.zoom, shallowest);
+    this._move({ center: camera.center, zoom });
+  }
+
+  /** Brings a GeoJSON geometry into view, close enough to see single elements. */
+  fitGeometry(geometry) {
+    const points = geometry.type === "Point" ? [geometry.coordinates] : geometry.coordinates;
+    const [lngs, lats] = [points.map((point) => point[0]), points.map((point) => point[1])];
+    this.fit([Math.min(...lngs), Math.min(...lats), Math.max(...lngs), Math.max(...lats)], { shallowest: GRID_SHOWN + 1 });
+  }
+
+  /** Whether all of a geometry can be seen at a zoom that shows elements. */
+  sees(geometry) {
+    if (this.map.getZoom() < GRID_SHOWN) return false;
+    const points = geometry.type === "Point" ? [geometry.coordinates] : geometry.coordinates;
+    const bounds = this.map.getBounds();
+    return points.every((point) => bounds.contains(point));
+  }
+
+  _move(camera) {
+    if (calm.matches) this.map.jumpTo(camera);
+    else this.map.flyTo({ ...camera, maxDuration: 1500 });
+  }
+
+  // --- staying true
+
+  /** Fetches again what a change made stale: {grid: [[low, high]], hexes: [[low, high]], all}; no argument means everything. */
+  refresh(stale = { all: true }) {
+    const sources = this._sources();
+    for (const tileset of ["grid", "hexes"]) {
+      const name = sources[tileset];
+      if (!name || !this.map.getSource(name)) continue;
+      if (stale.all) this.map.refreshTiles(name);
+      else this._refreshTiles(name, tileset, stale[tileset] ?? []);
+    }
+    // An answer that was under way may still tell of the state before: look once more when all is here.
+    if (!this.map.areTilesLoaded()) this._late = this._late ? { all: true } : stale;
+  }
+
+  _refreshTiles(source, tileset, ranges) {
+    const [minzoom, maxzoom] = this._zooms[tileset];
+    const view = this.map.getBounds().toArray().flat();
+    const tiles = tilesInView(view, this.map.getZoom(), minzoom, maxzoom).filter((tile) => isStale(tile, ranges, maxzoom));
+    if (tiles.length) this.map.refreshTiles(source, tiles);
+  }
+
+  _again() {
+    const late = this._late;
+    this._late = null;
+    if (late) this.refresh(late);
+  }
+}
+
+const toBounds = ([left, bottom, right, top]) => [
+  [left, bottom],
+  [right, top],
+];
+
+const tracePath = (trace) => template(`tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}`);
+
+/** A trace that is drawn already takes the tiles of its newer answer; what was drawn stays until they are here. */
+function drawTrace(map, trace) {
+  const source = map.getSource("trace");
+  if (!trace) removeTrace(map);
+  else if (source) source.setTiles([tracePath(trace)]);
+  else addTrace(map, theme.overlay(), tracePath(trace));
+}
+
+function marks(trace) {
+  const at = (place, icon, size) => ({
+    type: "Feature",
+    properties: { icon, size },
+    geometry: { type: "Point", coordinates: [place.lng, place.lat] },
+  });
+  const placed = (places) => places.filter((place) => place.lng !== null);
+  const features = [
+    ...placed(trace.boundaries).map((place) => at(place, "gt-boundary", 0.9)),
+    ...placed(trace.sources).map((place) => at(place, "gt-source", 1)),
+  ];
+  if (trace.bounds) {
+    const [left, bottom, right, top] = trace.bounds;
+    const ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]];
+    features.push({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } });
+  }
+  return { type: "FeatureCollection", features };
+}

@@ -1,0 +1,59 @@
+/** The strip of figures at the top and the list of areas without supply. */
+
+import * as api from "./api.js";
+import { told } from "./card.js";
+import { $, h, put, twoStep } from "./dom.js";
+import { count, customers, since } from "./format.js";
+import { icon } from "./icons.js";
+
+const SHOWN = 100;
+
+/** all customers, those out, number of outages (null while not known). */
+export function figures(all, out, open) {
+  $("kpi-customers").textContent = count(all);
+  $("kpi-out").textContent = count(out);
+  $("kpi-share").textContent = all ? `${share(out / all)} %` : "–";
+  $("kpi-outages").textContent = open === null ? "–" : count(open);
+  for (const id of ["kpi-out", "kpi-outages"]) $(id).classList.toggle("bad", out > 0 || open > 0);
+}
+
+/** Rounded down, so that 100 % means everybody. */
+function share(lost) {
+  return lost === 0 ? "100" : (Math.floor((1 - lost) * 10000) / 100).toFixed(2);
+}
+
+/** does: {fly(outage), select(mrid), again()}. abnormal: whether any switch may be out of its normal position. */
+export function show(list, does) {
+  const rows = list.slice(0, SHOWN).map((outage) => h("li", { "data-outage": outage.id }, row(outage, does)));
+  put(
+    $("outages"),
+    h("header", {}, h("h2", {}, list.length ? `${count(list.length)} ${list.length === 1 ? "outage" : "outages"}` : "No outages")),
+    list.length ? h("ul", { class: "rows" }, rows) : h("p", { class: "hint" }, "Everybody who is supplied in the normal state is supplied now. Click an element on the map, or search, to trace from it or to operate it."),
+    list.length > SHOWN && h("p", { class: "hint" }, `The ${count(list.length - SHOWN)} smallest are not listed.`),
+    twoStep("Back to normal", {
+      ask: () => ({
+        text: list.length ? `Every switch goes back to its normal position; ${list.length === 1 ? "the outage ends" : "all outages end"}.` : "Every switch goes back to its normal position.",
+        label: "Back to normal",
+      }),
+      run: async () => {
+        told(await api.operate({ normal: true }), "All switches are in their normal position");
+        await does.again();
+      },
+    }),
+  );
+}
+
+function row(outage, does) {
+  const where = [outage.feeder, outage.substation].filter(Boolean).join(" · ");
+  const more = outage.feeders.length > 1 ? ` and ${count(outage.feeders.length - 1)} more feeders` : "";
+  return [
+    h(
+      "button",
+      { type: "button", class: "row dead", onclick: () => does.fly(outage) },
+      icon("EnergySource"),
+      h("span", { class: "what" }, h("b", {}, customers(outage.customers)), h("small", {}, (where || outage.id) + more)),
+      outage.since && h("time", { datetime: outage.since }, since(outage.since)),
+    ),
+    outage.cause && h("p", { class: "cause" }, "Open: ", h("button", { type: "button", class: "link", onclick: () => does.select(outage.cause) }, outage.cause)),
+  ];
+}
