@@ -23,7 +23,11 @@ from twin.state import Snapshot, State
 
 
 def town(
-    seed: int = 1, branches: int = 120, centre: tuple[float, float] = (9.0, 48.0), size: float = 0.05, uuids: bool = False
+    seed: int = 1,
+    branches: int = 120,
+    centre: tuple[float, float] = (9.0, 48.0),
+    size: float = 0.05,
+    uuids: bool = False,
 ) -> Network:
     """A random tree with some loops around `centre`, `size` degrees wide.
 

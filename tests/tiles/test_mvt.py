@@ -111,7 +111,7 @@ def test_chosen_features_only() -> None:
     zero = np.zeros(3, dtype=np.int64)
     columns = Columns((), (), np.empty((3, 0), dtype=np.int64))
     tags = mvt.one_of_each({"a": "b"})
-    arguments = ("l", mvt.POINT, zero + [4, 5, 6], geometry, tags, zero, zero, columns)
+    arguments = ("l", mvt.POINT, np.array([4, 5, 6]), geometry, tags, zero, zero, columns)
     assert reader.ids(mvt.encode_layer(*arguments, chosen=np.array([0, 2]))) == {"l": [4, 6]}
     assert mvt.encode_layer(*arguments, chosen=np.array([], dtype=np.int64)) == b""
     assert "id" not in reader.read(mvt.encode_layer(*arguments, repeat_id=False))["l"].features[0].properties

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from tiles import hexes, layers
+from tiles.style import style
+
+
+def attributes(value: object) -> Iterator[str]:
+    """Every attribute that an expression gets."""
+    if isinstance(value, list):
+        if value[:1] in (["get"], ["has"]):
+            yield value[1]
+        for each in value:
+            yield from attributes(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from attributes(each)
+
+
+def layer_list() -> list[dict[str, object]]:
+    document = json.loads(json.dumps(style("https://host")))
+    assert document["version"] == 8
+    found: list[dict[str, object]] = document["layers"]
+    return found
+
+
+def test_every_layer_draws_what_the_tiles_hold() -> None:
+    fields = {name: set(described) for name, described in layers.FIELDS.items()} | {"hexes": set(hexes.FIELDS)}
+    drawn = set()
+    for layer in layer_list()[1:]:
+        source_layer = str(layer["source-layer"])
+        drawn.add(source_layer)
+        assert layer["source"] == ("hexes" if source_layer == "hexes" else "grid")
+        optional = {"open"}  # asked of every point layer
+        assert set(attributes(layer)) <= fields[source_layer] | optional
+    assert drawn == set(fields)
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    document = style("https://host", query="scenario=a")
+    assert "glyphs" not in document
+    assert "sprite" not in document
+    sources = document["sources"]
+    assert isinstance(sources, dict)
+    urls = [source["url"] for source in sources.values() if isinstance(source, dict)]
+    assert urls == ["https://host/tiles/grid.json?scenario=a", "https://host/tiles/hexes.json?scenario=a"]
+
+
+def test_ids_are_unique_and_dead_is_dashed() -> None:
+    found = layer_list()
+    assert len({layer["id"] for layer in found}) == len(found)
+    paints = {layer["id"]: layer.get("paint", {}) for layer in found}
+    assert "line-dasharray" in paints["lines-dead"]  # type: ignore[operator]
+    assert "line-dasharray" not in paints["lines"]  # type: ignore[operator]
+
+
+def opacity(stops: object, zoom: float) -> float:
+    """A linear interpolation by zoom, as MapLibre evaluates it."""
+    assert isinstance(stops, list)
+    assert stops[:3] == ["interpolate", ["linear"], ["zoom"]]
+    pairs = list(zip(stops[3::2], stops[4::2], strict=True))
+    for (low, first), (high, second) in pairwise(pairs):
+        if low <= zoom <= high:
+            return float(first + (zoom - low) / (high - low) * (second - first))
+    return float(pairs[0][1] if zoom < pairs[0][0] else pairs[-1][1])
+
+
+@pytest.mark.parametrize("zoom", [0, 5, 10, 11, 11.5, 12, 12.5, 12.9, 13, 14, 18])
+def test_cells_give_way_to_elements_without_a_gap(zoom: float) -> None:
+    paints = {layer["id"]: layer.get("paint") for layer in layer_list()}
+    cells, lines = paints["hexes"], paints["lines"]
+    assert isinstance(cells, dict)
+    assert isinstance(lines, dict)
+    seen = opacity(cells["fill-opacity"], zoom) + opacity(lines["line-opacity"], zoom)
+    assert seen >= 0.75
