@@ -34,11 +34,12 @@ async def post_trace(request: Request) -> Response:
     body = await read_json(request, context(request).settings.max_body_bytes)
     if not isinstance(body, dict):
         raise InvalidValue("", body, f"must be an object, not {kind_of(body)}")
-    elements = _elements(body.pop("elements", "all"))
+    elements = _elements(pointer("elements"), body.pop("elements", "all"))
     try:
         return await _answer(request, TraceRequest.from_json(body), elements, media_type)
     except (TraceError, UnknownMrid) as error:
-        raise Located(_pointer(body, error), error) from error
+        name, position = _place(body, error)
+        raise Located(pointer(name) + ("" if position is None else f"/{position}"), error) from error
 
 
 async def get_trace(request: Request) -> Response:
@@ -50,9 +51,12 @@ async def get_trace(request: Request) -> Response:
     asked |= {name: query.choice(name, ("true", "false"), "false") == "true" for name in _FLAGS if name in query}
     if "terminal" in query:
         asked["terminal"] = query.integer("terminal", low=1, high=2)
-    elements = _elements({"false": False}.get(text := query.text("elements", "all"), text))
+    elements = _elements("elements", {"false": False}.get(text := query.text("elements", "all"), text))
     query.done()
-    return await _answer(request, TraceRequest.from_json(asked), elements, media_type)
+    try:
+        return await _answer(request, TraceRequest.from_json(asked), elements, media_type)
+    except UnknownMrid as error:
+        raise Located(_place(asked, error)[0], error) from error
 
 
 async def trace_elements(request: Request) -> Response:
@@ -101,22 +105,22 @@ def _page_url(request: Request, trace_id: str, after: int) -> str:
     return f"{base_url(request)}/api/traces/{quote(trace_id, safe='')}/elements?after={after}"
 
 
-def _pointer(body: Mapping[str, object], error: TraceError | UnknownMrid) -> str:
-    """JSON pointer of what an error is about."""
+def _place(asked: Mapping[str, object], error: TraceError | UnknownMrid) -> tuple[str, int | None]:
+    """The field that an error is about and, in a list, the position."""
     names = [error.field] if isinstance(error, TraceError) else list(_LISTS)
     wrong = error.value if isinstance(error, TraceError) else error.mrid
     for name in names:
-        values = body.get(name)
+        values = asked.get(name)
         if isinstance(values, list) and wrong in values:
-            return f"{pointer(name)}/{values.index(wrong)}"
-    return pointer(names[0])
+            return name, values.index(wrong)
+    return names[0], None
 
 
-def _elements(value: object) -> Elements:
-    if value == "all" and isinstance(value, str):
+def _elements(field: str, value: object) -> Elements:
+    if value == "all":
         return "all"
     if value == "page":
         return "page"
     if value is False:
         return False
-    raise InvalidValue("elements", value, 'must be "all", "page" or false')
+    raise InvalidValue(field, value, 'must be "all", "page" or false')

@@ -1,0 +1,197 @@
+"""The event stream, over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.web.conftest import LAT, LNG, STEP, Client, Connect, Served
+from tiles.mercator import lnglat_to_tile, tile_to_code
+from twin.engine import Twin
+from twin.events import Operation
+from web.stream import EVERYTHING, Event, Stream, Subscriber, message
+
+Serve = Callable[..., Served]
+
+
+@dataclass
+class Received:
+    """One message, or a comment."""
+
+    kind: str
+    data: dict[str, object]
+    id: str | None
+
+
+@contextmanager
+def listening(served: Served, last_seen: int | None = None) -> Iterator[Iterator[Received]]:
+    """The messages of a stream, as they come."""
+    headers = {} if last_seen is None else {"Last-Event-ID": str(last_seen)}
+    with (
+        httpx.Client(timeout=20) as http,
+        http.stream("GET", f"{served.url}/api/stream", headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-store"
+        yield parsed(answer.iter_lines())
+
+
+def parsed(lines: Iterator[str]) -> Iterator[Received]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            yield Received("comment", {}, None)
+        elif line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            yield Received(fields["event"], json.loads(fields["data"]), fields.get("id"))
+            fields = {}
+        else:
+            fields = {}
+
+
+def holds(ranges: object, z: int, x: float, y: float = 0) -> bool:
+    """Whether ranges of Morton codes hold the tile of a place of the drawing in conftest.py."""
+    column, row = lnglat_to_tile(LNG + STEP * x, LAT + STEP * y, z)
+    code = int(tile_to_code(np.array(column), np.array(row)))
+    assert isinstance(ranges, list)
+    return any(first <= code < end for first, end in ranges)
+
+
+def test_every_switching_reaches_the_client_with_the_tiles_it_made_stale(twin: Twin, serve: Serve) -> None:
+    served = serve(twin)
+    with listening(served) as messages:
+        hello = next(messages)
+        assert (hello.kind, hello.data) == (
+            "hello",
+            {"model": twin.network.model, "revision": 1, "customers_out": 0},
+        )
+        answer = httpx.post(f"{served.url}/api/switching", json={"operations": [{"mrid": "SW1", "open": True}]})
+        assert answer.status_code == 200
+        told = next(messages)
+        assert (told.kind, told.id) == ("revision", "2")
+        assert told.data | {"revision": 2, "kind": "SwitchOperated", "customers_out": 3, "outages": 1} == told.data
+        stale = told.data["stale"]
+        assert isinstance(stale, dict) and stale["all"] is False
+        assert holds(stale["grid"], 16, 3.2) and not holds(stale["grid"], 16, 1.2)
+        assert holds(stale["hexes"], 12, 3.2)
+        twin.switch(normal=True)
+        assert next(messages).data["customers_out"] == 0
+
+
+def test_a_client_that_comes_back_gets_what_it_missed(twin: Twin, serve: Serve) -> None:
+    served = serve(twin)
+    for opened in (True, False, True):
+        twin.switch([Operation("SW1", opened)])
+    with listening(served) as messages:  # until the last one was told
+        while next(messages).data["revision"] != 4:
+            pass
+    with listening(served, last_seen=2) as messages:
+        assert [next(messages).id for _ in range(3)] == [None, "3", "4"]
+    with listening(served, last_seen=4) as messages:
+        assert next(messages).kind == "hello"
+        twin.switch(normal=True)
+        assert next(messages).id == "5"
+
+
+@pytest.mark.parametrize("last_seen", [1, 77])
+def test_a_client_that_was_away_for_too_long_fetches_everything_anew(twin: Twin, serve: Serve, last_seen: int) -> None:
+    twin.switch([Operation("SW1", True)])  # before the server began: it cannot say which tiles
+    with listening(serve(twin), last_seen=last_seen) as messages:
+        assert next(messages).kind == "hello"
+        told = next(messages)
+        assert (told.id, told.data["stale"], told.data["customers_out"]) == ("2", EVERYTHING, 3)
+
+
+@pytest.mark.parametrize("last_seen", ["x", "-1", "1.0"])
+def test_a_wrong_last_event_id_is_refused(client: Client, last_seen: str) -> None:
+    answer = client.get("/api/stream", headers={"Last-Event-ID": last_seen})
+    assert (answer.status_code, answer.json()["field"]) == (400, "Last-Event-ID")
+
+
+def test_silence_is_filled_with_comments(twin: Twin, serve: Serve) -> None:
+    with listening(serve(twin, keep_alive_s=0.05)) as messages:
+        assert [next(messages).kind for _ in range(3)] == ["hello", "comment", "comment"]
+
+
+def test_streams_end_promptly_when_the_server_stops(twin: Twin, serve: Serve) -> None:
+    served = serve(twin, shutdown_s=20)
+    with listening(served) as messages:
+        assert next(messages).kind == "hello"
+        began = time.monotonic()
+        stopping = threading.Thread(target=served.stop)
+        stopping.start()
+        assert list(messages) == []  # ended whole, not cut off
+        stopping.join()
+        assert time.monotonic() - began < 10
+
+
+def test_a_client_that_leaves_is_forgotten(twin: Twin, serve: Serve) -> None:
+    served = serve(twin)
+    stream = served.app.state.context.stream
+    with listening(served) as messages:
+        next(messages)
+        assert len(stream) == 1
+    deadline = time.monotonic() + 10
+    while len(stream) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(stream) == 0
+
+
+def test_there_is_a_limit_of_clients(twin: Twin, serve: Serve) -> None:
+    served = serve(twin, stream_clients=1)
+    with listening(served) as messages:
+        next(messages)
+        refused = httpx.get(f"{served.url}/api/stream")
+        assert (refused.status_code, refused.json()["limit"]) == (503, 1)
+
+
+def test_head_ends_at_once(client: Client) -> None:
+    assert client.request("HEAD", "/api/stream").status_code == 200
+
+
+def test_a_slow_client_is_told_that_everything_is_stale() -> None:
+    async def slow() -> list[bytes | None]:
+        subscriber = Subscriber(limit=3)
+        for number in range(6):
+            subscriber.put(Event(number, b"data %d" % number, b"resync %d" % number))
+        await asyncio.sleep(0)
+        subscriber.end()
+        await asyncio.sleep(0)
+        return [await subscriber.next(1) for _ in range(4)]
+
+    assert asyncio.run(slow()) == [b"resync 3", b"data 4", b"data 5", None]
+
+
+def test_a_client_whose_loop_is_gone_disturbs_nobody(twin: Twin, connect: Connect) -> None:
+    stream: Stream = connect(twin).app.state.context.stream
+
+    async def leave() -> Subscriber:
+        return stream.subscribe(None)[0]
+
+    left = asyncio.run(leave())
+    twin.switch([Operation("SW1", True)])
+
+    async def come() -> bytes | None:
+        subscriber, first = stream.subscribe(1)
+        assert b'"revision":' in first[0]
+        return first[1] if len(first) > 1 else await subscriber.next(5)
+
+    assert (asyncio.run(come()) or b"").startswith(b"id: 2\n")
+    stream.unsubscribe(left)
+
+
+def test_a_message_is_as_the_standard_says() -> None:
+    assert message("hello", {"name": "a\nb"}) == b'event: hello\ndata: {"name":"a\\nb"}\n\n'
+    assert message("revision", {}, 7) == b"id: 7\nevent: revision\ndata: {}\n\n"
