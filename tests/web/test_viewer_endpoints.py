@@ -1,0 +1,96 @@
+"""The viewer's files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Client, Connect
+from twin.engine import Twin
+from twin.network import Network
+from web import viewer_endpoints
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A viewer to serve."""
+    viewer = tmp_path / "viewer"
+    (viewer / "vendor").mkdir(parents=True)
+    (viewer / "index.html").write_text("<!doctype html><title>grid</title>")
+    (viewer / "main.mjs").write_text("export const zoom = 12;\n" * 100)
+    (viewer / "vendor" / "engine.js").write_text("1")
+    (viewer / "style.css").write_text("body{}")
+    (viewer / "build.py").write_text("SECRET = 1")
+    (viewer / "package.json").write_text("{}")
+    (tmp_path / "viewer-not.js").write_text("outside")
+    monkeypatch.setattr(viewer_endpoints, "FOLDER", viewer)
+    return viewer
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/viewer/index.html", "text/html; charset=utf-8"),
+        ("/viewer/main.mjs", "text/javascript; charset=utf-8"),
+        ("/viewer/vendor/engine.js", "text/javascript; charset=utf-8"),
+        ("/viewer/style.css", "text/css; charset=utf-8"),
+    ],
+)
+def test_files_have_types_that_browsers_run(client: Client, folder: Path, path: str, media_type: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_the_policy_allows_our_own_origin_and_nothing_inline(
+    client: Client, folder: Path, network: Network, connect: Connect
+) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert "unsafe" not in policy and "blob:" not in policy and "http" not in policy
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy
+    public = connect(Twin(network), public_url="https://grid.example/twin").get("/").headers["content-security-policy"]
+    assert "connect-src 'self' https://grid.example;" in public
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/viewer/",
+        "/viewer/vendor",
+        "/viewer/build.py",
+        "/viewer/package.json",
+        "/viewer/none.js",
+        "/viewer/%2e%2e/viewer-not.js",
+        "/viewer/..%2Fviewer-not.js",
+        "/viewer/%2Fetc%2Fpasswd.txt",
+        "/viewer/..%5Cviewer-not.js",
+        "/viewer/main.mjs%00.js",
+    ],
+)
+def test_nothing_else_is_served(client: Client, folder: Path, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_link_out_of_the_folder_is_not_followed(client: Client, folder: Path) -> None:
+    (folder / "out.js").symlink_to(folder.parent / "viewer-not.js")
+    assert client.get("/viewer/out.js").status_code == 404
+
+
+def test_a_file_is_sent_again_only_when_it_changed(client: Client, folder: Path) -> None:
+    first = client.get("/viewer/main.mjs")
+    assert first.headers["content-encoding"] == "gzip"
+    seen = {"If-None-Match": first.headers["etag"]}
+    assert client.get("/viewer/main.mjs", headers=seen).status_code == 304
+    plain = client.get("/viewer/main.mjs", headers={**seen, "Accept-Encoding": "identity"})
+    assert (plain.status_code, plain.content) == (200, first.content)
+    (folder / "main.mjs").write_text("export const zoom = 13;\n" * 99)
+    assert client.get("/viewer/main.mjs", headers=seen).text.startswith("export const zoom = 13")
+
+
+def test_without_its_files_there_is_no_viewer(client: Client, folder: Path) -> None:
+    shutil.rmtree(folder)
+    assert client.get("/").status_code == 404
