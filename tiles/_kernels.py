@@ -973,7 +973,10 @@ def line_meets(
 def tiles_of_lines(
     offsets: Longs, xs: Ints, ys: Ints, first_zoom: Bytes, entries: Longs, minzoom: int, maxzoom: int
 ) -> Longs:
-    """All tiles that show any of these lines, some more than once: down from the lowest zoom, into what they meet."""
+    """All tiles that show any of these lines, some more than once.
+
+    Long lines go down from the lowest zoom into what they meet; of short ones every zoom has a few tiles to look at.
+    """
     found = np.empty(64, np.int64)
     used = 0
     stack = np.empty((4 * (maxzoom + 1), 3), np.int64)
@@ -988,6 +991,27 @@ def tiles_of_lines(
             x1 = max(x1, int(xs[vertex]))
             y0 = min(y0, int(ys[vertex]))
             y1 = max(y1, int(ys[vertex]))
+        deepest = WORLD_BITS - maxzoom
+        if max(x1 - x0, y1 - y0) >> deepest < 2:
+            for zoom in range(minzoom, maxzoom + 1):
+                bits = WORLD_BITS - zoom
+                margin = BUFFER << (bits - 12)
+                limit = (1 << zoom) - 1
+                first_row = max((y0 - margin - 1) >> bits, 0)
+                last_row = min((y1 + margin) >> bits, limit)
+                first_column = max((x0 - margin - 1) >> bits, 0)
+                last_column = min((x1 + margin) >> bits, limit)
+                alone = first_row == last_row and first_column == last_column
+                for row in range(first_row, last_row + 1):
+                    for column in range(first_column, last_column + 1):
+                        tile = zoom << ZOOM_BITS | morton(column, row)
+                        if tile == recent[zoom]:
+                            continue
+                        if alone or line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 0):
+                            found = appended(found, used, tile)
+                            used += 1
+                            recent[zoom] = tile
+            continue
         bits = WORLD_BITS - minzoom
         margin = (BUFFER + 2) << (bits - 12)
         limit = (1 << minzoom) - 1
@@ -1004,12 +1028,11 @@ def tiles_of_lines(
                     row = stack[depth, 2]
                     if not line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 2):
                         continue
-                    if line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 0):
-                        tile = zoom << ZOOM_BITS | morton(column, row)
-                        if tile != recent[zoom]:
-                            found = appended(found, used, tile)
-                            used += 1
-                            recent[zoom] = tile
+                    tile = zoom << ZOOM_BITS | morton(column, row)
+                    if tile != recent[zoom] and line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 0):
+                        found = appended(found, used, tile)
+                        used += 1
+                        recent[zoom] = tile
                     if zoom < maxzoom:
                         for child in range(4):
                             stack[depth, 0] = zoom + 1

@@ -118,7 +118,7 @@ class StaleIndex:
             if len(rows)
         ]
         found = {
-            "grid": np.unique(np.concatenate([np.empty(0, np.int64), *grid])),
+            "grid": _distinct(np.concatenate([np.empty(0, np.int64), *grid])),
             "hexes": _hex_tiles(self.source.hexes, before, after) if len(nodes) else np.empty(0, np.int64),
         }
         return StaleTiles(revision, found)
@@ -127,7 +127,7 @@ class StaleIndex:
         """Rows of each layer that may look different, ascending."""
         network, graph = self.network, self.network.graph
         operated = np.flatnonzero(before.state.open != after.state.open)
-        branches = np.unique(
+        branches = _distinct(
             np.concatenate(
                 [
                     _kernels.branches_around(nodes, graph.indptr, graph.adjacent_branch),
@@ -142,7 +142,7 @@ class StaleIndex:
         meters = _ranges(
             np.searchsorted(owners, consumers, side="left"), np.searchsorted(owners, consumers, side="right")
         )
-        substations = np.unique(network.nodes["substation"][nodes]).astype(np.int64)
+        substations = _distinct(network.nodes["substation"][nodes])
         return [
             row[kind == LINE],
             substations[substations >= 0],
@@ -167,7 +167,7 @@ class _Layer:
         found = self._entry[rows]
         if len(self._other):
             found = np.concatenate([found, self._other[np.isin(self.layer.index.row[self._other], rows)]])
-        return np.unique(found[found >= 0]).astype(np.int64)
+        return _distinct(found[found >= 0])
 
     def tiles(self, rows: Longs, before: Snapshot, after: Snapshot) -> Longs:
         """Tiles, as numbers, that show any of these rows which really looks different."""
@@ -191,6 +191,15 @@ def _layers(network: Network, source: TileSource) -> list[tuple[Layer, int]]:
     return list(zip(source.layers, sizes, strict=True))
 
 
+def _distinct(numbers: NDArray[np.integer[Any]]) -> Longs:
+    """Each number once, ascending (several times faster than np.unique)."""
+    ordered = np.sort(numbers.astype(np.int64))
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    distinct: Longs = ordered[first]
+    return distinct
+
+
 def _ranges(first: NDArray[np.integer[Any]], stop: NDArray[np.integer[Any]]) -> Longs:
     """int64: first[0] … stop[0] - 1, first[1] … stop[1] - 1, …"""
     sizes = (stop - first).astype(np.int64)
@@ -209,7 +218,7 @@ def _hex_tiles(hexes: HexPyramid, before: Snapshot, after: Snapshot) -> Longs:
             old.energized[resolution] != new.energized[resolution]
         )
         columns, rows = hexes.tiles_of(z, np.flatnonzero(differs))
-        found.append(z << _ZOOM_BITS | np.unique(tile_to_code(columns, rows)))
+        found.append(z << _ZOOM_BITS | _distinct(tile_to_code(columns, rows)))
     return np.concatenate(found)
 
 
