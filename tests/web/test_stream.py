@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 import pytest
+from starlette.types import Message
 
 from tests.web.conftest import LAT, LNG, STEP, Client, Connect, Served
 from tiles.mercator import lnglat_to_tile, tile_to_code
 from twin.engine import Twin
 from twin.events import Operation
-from web.stream import EVERYTHING, Event, Stream, Subscriber, message
+from web.stream import EVERYTHING, Event, EventStream, Stream, Subscriber, message
 
 Serve = Callable[..., Served]
 
@@ -195,3 +196,23 @@ def test_a_client_whose_loop_is_gone_disturbs_nobody(twin: Twin, connect: Connec
 def test_a_message_is_as_the_standard_says() -> None:
     assert message("hello", {"name": "a\nb"}) == b'event: hello\ndata: {"name":"a\\nb"}\n\n'
     assert message("revision", {}, 7) == b"id: 7\nevent: revision\ndata: {}\n\n"
+
+
+def test_a_client_that_reads_nothing_is_dropped(twin: Twin, connect: Connect) -> None:
+    context = connect(twin, write_timeout_s=0.05).app.state.context
+
+    async def stuck() -> None:
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.Event().wait()
+
+        response = EventStream(context.stream, context.settings, None)
+        assert len(context.stream) == 1
+        await asyncio.wait_for(response({"type": "http", "method": "GET"}, receive, send), 10)
+
+    asyncio.run(stuck())
+    assert len(context.stream) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import zlib
 
 import pytest
 
@@ -223,6 +225,25 @@ def test_an_id_of_a_state_that_is_not_there_is_refused(
 def test_what_is_no_id_is_refused(reader: Client, trace_id: str) -> None:
     answer = reader.get(f"/api/traces/{trace_id if trace_id == '%00' else quoted(trace_id)}/elements")
     assert (answer.status_code, answer.json()["field"]) == (400, "id")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 400_000,
+        b"9" * 5_000,
+        b'["\\ud800", 1, {"kind": "upstream", "start": ["n1"]}]',
+        b'["m", 1, {"kind": "upstream", "start": ["\\ud800"]}]',
+        b'["m", 1, {"kind": "upstream", "start": ["n1"], "scenario": 1}]',
+        b'["m", "1", {}]',
+        b"\xff",
+    ],
+)
+def test_an_id_made_with_ill_intent_is_refused(reader: Client, text: bytes) -> None:
+    trace_id = base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+    for path in (f"/api/traces/{trace_id}/elements", f"/tiles/grid/10/0/0.mvt?trace={trace_id}"):
+        answer = reader.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
 def test_an_older_state_of_a_twin_without_a_store_is_gone(network: Network, connect: Connect) -> None:
