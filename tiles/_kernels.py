@@ -714,7 +714,7 @@ def share_tags(
 
 
 @kernel
-def own_values_room(chosen: Longs, columns: Longs, kinds: Longs, text_ptr: Longs) -> int:
+def own_values_room(chosen: Longs, columns: Longs, kinds: Longs, text_ptr: Ints | Longs) -> int:
     """Bytes that the values of these features need at most."""
     room: int = chosen.size * (12 + 12 * columns.shape[1])
     for c in range(columns.shape[1]):
@@ -746,7 +746,7 @@ def encode_features(
     column_kinds: Longs,
     column_keys: Longs,
     text_pool: Bytes,
-    text_ptr: Longs,
+    text_ptr: Ints | Longs,
     uuids: Bytes,
 ) -> tuple[Bytes, Bytes]:
     """The features and the values of one MVT layer, each ready to stand in the layer message.
@@ -870,12 +870,17 @@ def branch_supply(
 
 @kernel
 def node_supply(entries: Longs, ptr: Longs, nodes: Ints, phases: Bytes, energized: Bytes, mask: int) -> Longs:
-    """Supply of equipment on nodes: of entry i on nodes[ptr[i]:ptr[i + 1]], with its own phases, (n,)."""
+    """Supply of equipment on nodes: of entry i on nodes[ptr[i]:ptr[i + 1]], with its own phases, (n,).
+
+    With an empty ptr it is on nodes[i] alone.
+    """
     codes = np.empty(entries.size, np.int64)
     for i in range(entries.size):
         entry = entries[i]
         live = 0
-        for at in range(ptr[entry], ptr[entry + 1]):
+        first = ptr[entry] if ptr.size else entry
+        last = ptr[entry + 1] if ptr.size else entry + 1
+        for at in range(first, last):
             live |= int(energized[nodes[at]])
         codes[i] = supply_code(int(phases[entry]) & mask, live)
     return codes
@@ -888,7 +893,9 @@ def lowest_depth(entries: Longs, ptr: Longs, nodes: Ints, phases: Bytes, node_de
     for i in range(entries.size):
         entry = entries[i]
         lowest = -1
-        for at in range(ptr[entry], ptr[entry + 1]):
+        first = ptr[entry] if ptr.size else entry
+        last = ptr[entry + 1] if ptr.size else entry + 1
+        for at in range(first, last):
             node = nodes[at]
             depth = int(node_depth[node])
             if depth >= 0 and (phases[entry] & node_phases[node]) and (lowest < 0 or depth < lowest):

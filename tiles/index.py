@@ -49,9 +49,9 @@ class TileBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointIndex:
-    """Placed points in Morton order: row of the layer, and place in world units, each (entries,)."""
+    """Placed points in Morton order: row of the layer, and place in world units, each int32 (entries,)."""
 
-    row: Longs
+    row: Ints
     x: Ints
     y: Ints
 
@@ -61,7 +61,7 @@ class PointIndex:
         rows = np.flatnonzero(~np.isnan(lnglat).any(axis=1))
         x, y = lnglat_to_world(lnglat[rows, 0], lnglat[rows, 1])
         order = np.argsort(_kernels.morton_codes(x, y), kind="stable")
-        return cls(rows[order].astype(np.int64), x[order], y[order])
+        return cls(rows[order].astype(np.int32), x[order], y[order])
 
     def __len__(self) -> int:
         return len(self.row)
@@ -80,13 +80,13 @@ class PointIndex:
 class LineIndex:
     """Placed lines by length class, each class in Morton order of their boxes' midpoints.
 
-    row: int64 (entries,), row of the layer; a line over the antimeridian has an entry on either side. middle_x,
+    row: int32 (entries,), row of the layer; a line over the antimeridian has an entry on either side. middle_x,
     middle_y: (entries,). classes: int64 (classes, 4), first entry, one past the last, largest half width and height.
     offsets: int64 (entries + 1,) into x, y: (vertices,) in world units. first_zoom: uint8 (vertices,), the lowest
     zoom at which each is drawn.
     """
 
-    row: Longs
+    row: Ints
     middle_x: Ints
     middle_y: Ints
     classes: Longs
@@ -102,7 +102,7 @@ class LineIndex:
         if len(row) == 0:
             none = np.empty(0, np.int32)
             classes = np.empty((0, 4), np.int64)
-            return cls(row, none, none, classes, offsets, x, y, np.empty(0, np.uint8))
+            return cls(none, none, none, classes, offsets, x, y, np.empty(0, np.uint8))
         low_x, high_x = np.minimum.reduceat(x, offsets[:-1]), np.maximum.reduceat(x, offsets[:-1])
         low_y, high_y = np.minimum.reduceat(y, offsets[:-1]), np.maximum.reduceat(y, offsets[:-1])
         middle_x, middle_y = low_x + (high_x - low_x) // 2, low_y + (high_y - low_y) // 2
@@ -118,7 +118,7 @@ class LineIndex:
         vertices = np.repeat(offsets[:-1][order] - ordered[:-1], sizes) + np.arange(ordered[-1])
         x, y = x[vertices], y[vertices]
         return cls(
-            row[order],
+            row[order].astype(np.int32),
             middle_x[order],
             middle_y[order],
             np.array(searched, dtype=np.int64),

@@ -81,11 +81,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """mrid and name of every entry: columns for Columns.values, and what they refer to."""
+    """mrid and name of every entry.
 
-    mrid: Longs
+    mrid_kind: TEXT or UUID; that of entry i has number i. name: int32 (entries,), its number in `texts`, -1 for none.
+    """
+
     mrid_kind: int
-    name: Longs
+    name: Ints
     texts: TextPool
 
 
@@ -141,7 +143,7 @@ class Layer:
         return encode_layer(
             self.name,
             self.kind,
-            self.index.row[entries] + 1,
+            self.index.row[entries].astype(np.int64) + 1,
             selection.geometry,
             tags,
             self.combination[entries].astype(np.int64),
@@ -160,7 +162,8 @@ class Layer:
         if zoom >= NAMES_ZOOM:
             names += ["mrid", "name"]
             kinds += [self.names.mrid_kind, TEXT]
-            values += [self.names.mrid[entries], self.names.name[entries]]
+            name = self.names.name[entries].astype(np.int64)
+            values += [entries, np.where(name < 0, ABSENT, name)]
         if depth is not None:
             names.append("depth")
             kinds.append(SHARED_UINT)
@@ -302,7 +305,7 @@ def _meters(network: Network) -> Layer:
         },
         customers=meters.customers,
         priority=np.full(len(meters), 7, dtype=np.uint8),
-        supply=NodeSupply(np.arange(len(index) + 1, dtype=np.int64), nodes[index.row], own[index.row]),
+        supply=NodeSupply(None, nodes[index.row], own[index.row]),
         identity=[network.usage_points.take(np.maximum(meters.usage_point, 0)), consumers.take(meters.consumer)]
         if len(network.usage_points)
         else [consumers.take(meters.consumer)],
@@ -388,20 +391,19 @@ def _with_flow(tags: Tags) -> Tags:
     )
 
 
-def _names(tables: list[Table], table_of: Longs | None, rows: Longs) -> Names:
+def _names(tables: list[Table], table_of: Longs | None, rows: Ints) -> Names:
     mrids, names = (_picked([table[column] for table in tables], table_of, rows) for column in ("mrid", "name"))
     named = np.array([name != "" for name in names], dtype=np.bool_)
-    numbers = np.where(named, np.cumsum(named) - 1, ABSENT).astype(np.int64)
+    number = np.cumsum(named) - 1
     kept = [name for name in names if name]
-    entries = np.arange(len(rows), dtype=np.int64)
     if mrids and all(_UUID.fullmatch(mrid) for mrid in mrids):
         pool = TextPool.of(kept)
         uuids = np.frombuffer(bytes.fromhex("".join(mrids).replace("-", "")), dtype=np.uint8).reshape(-1, 16)
-        return Names(entries, UUID, numbers, TextPool(pool.data, pool.ptr, uuids.copy()))
-    return Names(entries, TEXT, np.where(named, numbers + len(mrids), ABSENT), TextPool.of(mrids + kept))
+        return Names(UUID, np.where(named, number, -1).astype(np.int32), TextPool(pool.data, pool.ptr, uuids.copy()))
+    return Names(TEXT, np.where(named, number + len(mrids), -1).astype(np.int32), TextPool.of(mrids + kept))
 
 
-def _picked(columns: list[NDArray[Any]], table_of: Longs | None, rows: Longs) -> list[str]:
+def _picked(columns: list[NDArray[Any]], table_of: Longs | None, rows: Ints) -> list[str]:
     texts: list[str]
     if table_of is None:
         texts = columns[0][rows].tolist()

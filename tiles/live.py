@@ -21,6 +21,9 @@ Longs = NDArray[np.int64]
 Masks = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
+_ONE_EACH = np.empty(0, dtype=np.int64)
+"""Instead of offsets: entry i has the node i alone."""
+
 
 class TraceLike(Protocol):
     """What a tile needs of a trace: nodes and branches by number, each with its depth; the flow of branches."""
@@ -120,10 +123,10 @@ class BranchSupply:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SwitchSupply:
-    """Switches: also whether any of their phases is open. row: int64 (entries,)."""
+    """Switches: also whether any of their phases is open. row: int32 (entries,)."""
 
     branches: BranchSupply
-    row: Longs
+    row: Ints
     states: int = 6
 
     def state(self, entries: Longs, snapshot: Snapshot, mask: int) -> Longs:
@@ -147,18 +150,19 @@ class SwitchSupply:
 class NodeSupply:
     """Meters and substations: the nodes of each entry are `node[ptr[i]:ptr[i + 1]]`, its own phases `phases[i]`.
 
-    Of several nodes the phases that are live at any of them count.
+    Where ptr is None each has one node. Of several nodes the phases that are live at any of them count.
     """
 
-    ptr: Longs
+    ptr: Longs | None
     node: Ints
     phases: Masks
     states: int = 3
 
     def state(self, entries: Longs, snapshot: Snapshot, mask: int) -> Longs:
         """`energized` of each."""
+        ptr = _ONE_EACH if self.ptr is None else self.ptr
         return _kernels.node_supply(
-            entries, self.ptr, self.node, self.phases, _frozen(snapshot.energized), mask & phases.ABC
+            entries, ptr, self.node, self.phases, _frozen(snapshot.energized), mask & phases.ABC
         )
 
     def present(self, entries: Longs, mask: int) -> Flags:
@@ -169,7 +173,8 @@ class NodeSupply:
 
     def traced(self, entries: Longs, trace: TraceColumns) -> tuple[Longs, Longs]:
         """The lowest depth of its nodes, where the trace brought one of its phases; no flow."""
-        depth = _kernels.lowest_depth(entries, self.ptr, self.node, self.phases, trace.node_depth, trace.node_phases)
+        ptr = _ONE_EACH if self.ptr is None else self.ptr
+        depth = _kernels.lowest_depth(entries, ptr, self.node, self.phases, trace.node_depth, trace.node_phases)
         return depth, np.zeros(len(entries), dtype=np.int64)
 
 

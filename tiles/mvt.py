@@ -90,16 +90,20 @@ class Tags:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextPool:
-    """Texts by number, UTF-8: their bytes, and int64 (texts + 1,) offsets. UUIDs apart, uint8 (uuids, 16)."""
+    """Texts by number, UTF-8: their bytes, and (texts + 1,) offsets, int32 up to 2 GB and int64 beyond.
+
+    UUIDs apart, uint8 (uuids, 16).
+    """
 
     data: Bytes = field(default_factory=lambda: np.empty(0, np.uint8))
-    ptr: Longs = field(default_factory=lambda: np.zeros(1, np.int64))
+    ptr: NDArray[np.int32] | Longs = field(default_factory=lambda: np.zeros(1, np.int32))
     uuids: Bytes = field(default_factory=lambda: np.empty((0, 16), np.uint8))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextPool:
         """Encodes the texts."""
-        return cls(*_joined([text.encode() for text in texts]))
+        data, ptr = _joined([text.encode() for text in texts])
+        return cls(data, ptr.astype(np.int32) if len(data) < 2**31 else ptr)
 
 
 NO_TEXTS = TextPool()
