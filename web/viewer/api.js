@@ -56,6 +56,12 @@ export const element = (mrid, signal) => json(url(`api/elements/${mrid.split("/"
 export const feature = (layer, id, model) => json(url("api/elements", { layer, id, model }));
 export const search = (q, limit, signal) => json(url("api/search", { q, limit }), { signal });
 export const trace = (kind, start, more = {}) => post("api/traces", { kind, start: [start].flat(), elements: false, ...more });
+/** The lines of a trace as GeoJSON features: only for traces of a few thousand, and for zooms without tiles. */
+export async function traceLines(kind, start) {
+  const { features } = await json(url("api/traces", { kind, start }), { headers: { accept: "application/geo+json" } });
+  return features.filter(({ geometry }) => geometry.type === "LineString").map((feature) => ({ ...feature, properties: {} }));
+}
+
 export const stream = () => new EventSource(url("api/stream"));
 
 /** Operates switches: {operations: [{mrid, open}]} or {normal: true}. Sending it twice does it once. */

@@ -14,13 +14,14 @@ export function hide() {
   $("card").replaceChildren();
 }
 
-/** does: {close, select(mrid), locate(), trace(kind), revision()}. */
+/** does: {close, select(mrid), locate(), trace(kind), revision(), again(), back: null or {count, show()}}. */
 export function show(card, does) {
   const box = $("card");
   const title = h("h2", { id: "card-title" }, card.name || card.mrid);
   box.setAttribute("aria-labelledby", "card-title");
   put(
     box,
+    does.back && h("button", { type: "button", class: "link", onclick: does.back.show }, `← All ${count(does.back.count)} elements here`),
     h(
       "header",
       {},

@@ -15,7 +15,7 @@ const scaled = (unit, steps) => (number) => {
 };
 const KILO_MEGA = [[1e6, "M"], [1e3, "k"], [1, ""]];
 export const metres = scaled("m", [[1e3, "k"], [1, ""]]);
-export const power = scaled("VA", [[1e6, "M"], [1e3, "k"]]);
+export const power = scaled("VA", [[1e9, "G"], [1e6, "M"], [1e3, "k"]]);
 
 /** Column names end in their unit. */
 const UNITS = {

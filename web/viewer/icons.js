@@ -28,9 +28,14 @@ const KINDS = { UsagePoint: "EnergyConsumer" };
 /** Images of the overlay, drawn in its colours at two pixels a unit: {name: ImageData}. */
 export function mapImages({ paper, ink, trace }) {
   return {
-    "gt-arrow": draw(12, (c) => {
-      c.fillStyle = paper;
-      c.fill(new Path2D("M3 2l7 4-7 4z"));
+    "gt-arrow": draw(16, (c) => {
+      const head = new Path2D("M3.5 2.5 13 8l-9.5 5.5L6 8z");
+      c.lineWidth = 2;
+      c.lineJoin = "round";
+      c.strokeStyle = paper;
+      c.fillStyle = trace;
+      c.stroke(head);
+      c.fill(head);
     }),
     "gt-boundary": draw(20, (c) => {
       const shape = new Path2D("M10 2l8 8-8 8-8-8z");

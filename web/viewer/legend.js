@@ -27,7 +27,7 @@ export function show() {
       row(sign("Substation", "ink"), "Substation"),
       row(sign("PowerTransformer", "live"), "Transformer"),
       row(sign("Switch", "live"), "Closed switch"),
-      row(sign("Switch", "live", { open: true }), "Open switch"),
+      row(sign("Switch", "dead", { open: true }), "Open switch"),
       row(h("span", { class: "ramp" }), "Customers, by area"),
     ),
   );

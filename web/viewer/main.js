@@ -13,7 +13,8 @@ import * as search from "./search.js";
 import * as traces from "./trace.js";
 
 const RETRY_MS = 2000;
-const app = { map: null, network: null, outages: [], card: null, trace: null, revision: 0, ready: false };
+const MOST_LINES = 5000; // that are drawn from GeoJSON
+const app = { map: null, network: null, outages: [], card: null, picked: null, trace: null, revision: 0, ready: false };
 window.gridtwin = app;
 
 // --- the panel, which covers the lower part of a small screen and the right of a large one
@@ -48,10 +49,11 @@ function reveal(id) {
 let asking = new AbortController();
 
 /** Shows the card of an element by mrid; fly: whether to bring it into view if it is out of sight. */
-async function select(mrid, { fly = true, push = true, card = null } = {}) {
+async function select(mrid, { fly = true, push = true, card = null, keep = false } = {}) {
   asking.abort();
   asking = new AbortController();
   picks.hide();
+  if (!keep) app.picked = null;
   if (push) address.write({ element: mrid });
   try {
     app.card = card ?? (await api.element(mrid, asking.signal));
@@ -78,13 +80,14 @@ function drawCard() {
     locate: () => app.map?.fitGeometry(card.geometry),
     trace: (kind) => runTrace(kind, card.mrid),
     revision: () => app.revision,
-    again: update,
+    again: () => update({ own: true }),
+    back: app.picked && { count: app.picked.length, show: () => choices(app.picked) },
   });
   app.map?.showSelection(card.geometry);
 }
 
 function unselect({ push = true } = {}) {
-  app.card = null;
+  app.card = app.picked = null;
   cards.hide();
   picks.hide();
   app.map?.showSelection(null);
@@ -97,12 +100,20 @@ function clicked({ point }) {
   if (outage) return flyTo(app.outages.find(({ id }) => id === outage));
   const found = app.map.at(point);
   if (!found.length) return unselect();
-  if (found.length === 1 && found[0].layer !== "hexes") return choose(found[0]);
-  picks.hide();
-  cards.hide();
-  if (found[0].layer === "hexes") picks.cell(found[0].properties, () => closer(point), unselect);
-  else picks.show(found, choose, unselect);
-  return reveal("pick");
+  app.picked = null;
+  if (found[0].layer === "hexes") {
+    unselect();
+    picks.cell(found[0].properties, () => closer(point), unselect);
+    return reveal("pick");
+  }
+  return found.length === 1 ? choose(found[0]) : choices(found);
+}
+
+function choices(found) {
+  unselect();
+  app.picked = found;
+  picks.show(found, choose, unselect);
+  reveal("pick");
 }
 
 function closer(point) {
@@ -113,7 +124,7 @@ function closer(point) {
 async function choose({ layer, id }) {
   try {
     const card = await api.feature(layer, id, app.network.model);
-    await select(card.mrid, { fly: false, card });
+    await select(card.mrid, { fly: false, card, keep: true });
   } catch (error) {
     if (error.status === 410) return replaced();
     notify(error.message, "error");
@@ -143,9 +154,20 @@ async function runTrace(kind, from, { push = true, quiet = false } = {}) {
     fit: () => app.map?.fit(trace.bounds),
     select: (mrid) => select(mrid),
   });
-  if (quiet) return;
-  reveal("trace");
-  if (trace.bounds) app.map?.fit(trace.bounds);
+  if (!quiet) {
+    reveal("trace");
+    if (trace.bounds) app.map?.fit(trace.bounds);
+  }
+  await addLines(trace, kind, from);
+}
+
+/** Cells hide a trace that spans a country: then its lines are drawn over them. */
+async function addLines(trace, kind, from) {
+  if (!trace.bounds || trace.sums.counts.AcLineSegment > MOST_LINES || !app.map?.isWide(trace.bounds)) return;
+  const lines = await api.traceLines(kind, from).catch(() => null); // the frame around it stays
+  if (!lines || app.trace?.result !== trace) return;
+  trace.lines = lines;
+  app.map.showTrace(trace);
 }
 
 async function nameOf(mrid) {
@@ -175,30 +197,38 @@ async function readOutages() {
   app.revision = answer.revision;
   app.outages = answer.outages;
   outages.figures(app.network.customers, answer.customers_out, app.outages.length);
-  outages.show(app.outages, { fly: flyTo, select: (mrid) => select(mrid), again: update });
+  outages.show(app.outages, { fly: flyTo, select: (mrid) => select(mrid), again: () => update({ own: true }) });
   app.map?.showOutages(app.outages);
 }
 
 // --- staying true to the server
 
 let updating = null;
-let once = false;
+let wanted = null;
 
-/** Reads again whatever a switching operation may have changed, one round at a time. */
-function update() {
-  once = true;
+/** Reads again whatever a switching operation may have changed, one round at a time; own: one made here. */
+function update({ own = false } = {}) {
+  wanted = { own: own || (wanted?.own ?? false) };
   updating ??= (async () => {
-    while (once) {
-      once = false;
+    while (wanted) {
+      const round = wanted;
+      wanted = null;
       await readOutages();
-      if (app.card && !document.querySelector("#card .asking")) {
-        app.card = await api.element(app.card.mrid);
-        drawCard();
-      }
+      await readCard(round.own);
       if (app.trace) await runTrace(app.trace.kind, app.trace.from, { push: false, quiet: true });
     }
   })().finally(() => (updating = null));
   return updating;
+}
+
+/** A question that is being answered stays, unless the answer was just given. */
+async function readCard(own) {
+  if (!app.card || (!own && document.querySelector("#card .asking"))) return;
+  const card = await api.element(app.card.mrid);
+  if (card.mrid !== app.card?.mrid) return;
+  app.card = card;
+  drawCard();
+  if (own) $("card").focus({ preventScroll: true });
 }
 
 const quietly = (promise) => promise.catch((error) => error.status !== 0 && notify(error.message, "error"));

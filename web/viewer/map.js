@@ -111,7 +111,7 @@ export class NetworkMap {
     this.map.getSource("selection")?.setData(geometry ? { type: "Feature", properties: {}, geometry } : NOTHING);
   }
 
-  /** The answer of a trace, or null for none. */
+  /** The answer of a trace, `lines` (GeoJSON features for where tiles show none) among it if need be; null for none. */
   showTrace(trace) {
     this._state.trace = trace;
     if (!this.map.getSource("marks")) return; // the style comes later, and then this is called again
@@ -138,6 +138,12 @@ export class NetworkMap {
     if (!camera) return;
     const zoom = Math.max(camera.zoom, shallowest);
     this._move({ center: camera.center, zoom });
+  }
+
+  /** Whether bounds are so wide that fitting them shows cells, not elements. */
+  isWide(bounds) {
+    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room() });
+    return camera !== undefined && camera.zoom < this._zooms.grid[0] + 0.5;
   }
 
   /** Brings a GeoJSON geometry into view, close enough to see single elements. */
@@ -215,7 +221,8 @@ function marks(trace) {
     ...placed(trace.boundaries).map((place) => at(place, "gt-boundary", 0.9)),
     ...placed(trace.sources).map((place) => at(place, "gt-source", 1)),
   ];
-  if (trace.bounds) {
+  if (trace.lines) features.push(...trace.lines);
+  else if (trace.bounds) {
     const [left, bottom, right, top] = trace.bounds;
     const ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]];
     features.push({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } });

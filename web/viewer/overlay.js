@@ -25,7 +25,7 @@ export function addOutages(map, colours, grid) {
         minzoom: first.minzoom ?? 0,
         filter: ["<", ["coalesce", ["get", "energized"], 0], 2],
         layout: { "line-cap": "round", "line-join": "round" },
-        paint: { "line-color": colours.dead, "line-width": byZoom(10, 6, 16, 18), "line-opacity": 0.22 },
+        paint: { "line-color": colours.dead, "line-width": byZoom(10, 3, 13, 5, 16, 16), "line-opacity": 0.25 },
       },
       first.id,
     );
@@ -58,8 +58,8 @@ export function addOutages(map, colours, grid) {
 /** A veil over the network, then the traced part of it from tiles of its own. */
 export function addTrace(map, colours, tiles) {
   map.addSource("trace", { type: "vector", tiles: [tiles], minzoom: 10, maxzoom: 16 });
-  const above = "selection-line";
-  const width = byZoom(10, 2.5, 14, 5, 18, 9);
+  const above = "far-line";
+  const width = byZoom(10, 2, 13, 3, 15, 5, 18, 9);
   const line = { source: "trace", "source-layer": "lines" };
   const round = { "line-cap": "round", "line-join": "round" };
   const add = (layer) => map.addLayer(layer, above);
@@ -69,7 +69,7 @@ export function addTrace(map, colours, tiles) {
     type: "line",
     ...line,
     layout: round,
-    paint: { "line-color": colours.paper, "line-width": byZoom(10, 5, 14, 8, 18, 14) },
+    paint: { "line-color": colours.paper, "line-width": byZoom(10, 4, 13, 5, 15, 9, 18, 15) },
   });
   add({ id: "trace-line", type: "line", ...line, layout: round, paint: { "line-color": colours.trace, "line-width": width } });
   add({
@@ -87,10 +87,10 @@ export function addTrace(map, colours, tiles) {
     filter: ["!=", ["coalesce", ["get", "flow"], 0], 0],
     layout: {
       "symbol-placement": "line",
-      "symbol-spacing": 70,
+      "symbol-spacing": 90,
       "icon-image": "gt-arrow",
       "icon-rotate": ["case", ["==", ["get", "flow"], -1], 180, 0],
-      "icon-size": byZoom(12.5, 0.6, 14, 0.85, 18, 1.3),
+      "icon-size": byZoom(12.5, 0.65, 14, 0.85, 18, 1.3),
       "icon-allow-overlap": true,
       "icon-ignore-placement": true,
     },
@@ -121,7 +121,7 @@ export function addTrace(map, colours, tiles) {
 
 export function removeTrace(map) {
   if (!map.getSource("trace")) return;
-  for (const { id } of map.getStyle().layers) if (/^trace-(?!box)/.test(id)) map.removeLayer(id);
+  for (const { id } of map.getStyle().layers) if (id.startsWith("trace-")) map.removeLayer(id);
   map.removeSource("trace");
 }
 
@@ -130,6 +130,21 @@ export function addMarks(map, colours) {
   map.addSource("marks", geojson());
   map.addSource("selection", geojson());
   const round = { "line-cap": "round", "line-join": "round" };
+  // Zoomed out further than the tiles of elements go: the traced lines, or only a frame where they are too many.
+  const far = { type: "line", source: "marks", maxzoom: 10 };
+  map.addLayer({
+    id: "far-line",
+    ...far,
+    layout: round,
+    filter: ["==", ["geometry-type"], "LineString"],
+    paint: { "line-color": colours.trace, "line-width": byZoom(4, 1.2, 10, 2.5) },
+  }, "outage-mark");
+  map.addLayer({
+    id: "far-frame",
+    ...far,
+    filter: ["==", ["geometry-type"], "Polygon"],
+    paint: { "line-color": colours.trace, "line-width": 2, "line-dasharray": [3, 2] },
+  }, "outage-mark");
   const line = { type: "line", source: "selection", layout: round };
   map.addLayer({
     id: "selection-line",
@@ -141,15 +156,8 @@ export function addMarks(map, colours) {
     id: "marks",
     type: "symbol",
     source: "marks",
+    filter: ["==", ["geometry-type"], "Point"],
     layout: { "icon-image": ["get", "icon"], "icon-size": ["get", "size"], "icon-allow-overlap": true, "icon-ignore-placement": true },
-  });
-  map.addLayer({
-    id: "trace-box",
-    type: "line",
-    source: "marks",
-    maxzoom: 11,
-    filter: ["==", ["geometry-type"], "Polygon"],
-    paint: { "line-color": colours.trace, "line-width": 2, "line-dasharray": [3, 2] },
   });
   const points = { type: "circle", source: "selection", filter: ["==", ["geometry-type"], "Point"] };
   map.addLayer({

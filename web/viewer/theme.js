@@ -7,9 +7,9 @@ const DARK = {
   "#0072b2": "#4fabe3", // live
   "#e69f00": "#f0b93a", // partly live
   "#d55e00": "#ff8548", // dead
-  "#e4edf3": "#182733", // few customers …
-  "#b5d0e2": "#1d4059",
-  "#6fa8cc": "#2a6c97", // … many
+  "#e4edf3": "#1c3242", // few customers …
+  "#b5d0e2": "#235472",
+  "#6fa8cc": "#3182b3", // … many
   "#f6d9a8": "#5b4a2a",
 };
 
