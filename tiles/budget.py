@@ -53,8 +53,14 @@ def _thinned(mask: NDArray[np.bool_], size: Longs | None, share: float) -> NDArr
     candidates = np.flatnonzero(mask)
     count = int(len(candidates) * share)
     thinned = np.zeros_like(mask)
-    if size is not None:
-        thinned[candidates[np.argsort(-size[candidates], kind="stable")[:count]]] = True
-    elif count:
+    if count == 0:
+        return thinned
+    if size is None:
         thinned[candidates[np.arange(count) * len(candidates) // count]] = True
+        return thinned
+    sizes = size[candidates]
+    least = np.partition(sizes, len(sizes) - count)[len(sizes) - count]
+    larger = sizes > least
+    thinned[candidates[larger]] = True
+    thinned[candidates[sizes == least][: count - int(np.count_nonzero(larger))]] = True
     return thinned

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,14 +152,14 @@ def encode_layer(
         chosen = np.arange(len(ids), dtype=np.int64)
     if len(chosen) == 0:
         return b""
-    keys = [*tags.keys, *columns.names, *(["id"] if repeat_id else [])]
+    frame = _frame(name, (*tags.keys, *columns.names, *(("id",) if repeat_id else ())))
     column_keys = np.arange(len(tags.keys), len(tags.keys) + len(columns.names), dtype=np.int64)
     runs, run_tags, run_ptr, shared = _kernels.share_tags(
         chosen, combination, tags.combinations, states, tags.states, len(tags.pool)
     )
     features, values = _kernels.encode_features(
         kind,
-        len(keys) - 1 if repeat_id else -1,
+        len(tags.keys) + len(columns.names) if repeat_id else -1,
         ids,
         chosen,
         geometry.data,
@@ -176,10 +177,22 @@ def encode_layer(
         columns.texts.ptr,
         columns.texts.uuids,
     )
-    head = _text_field(0x0A, name.encode())
-    foot = b"".join(_text_field(0x1A, key.encode()) for key in keys)
-    size = len(head) + len(features) + len(foot) + len(values) + len(_TAIL)
-    return b"".join([b"\x1a", _varint(size), head, features.data, foot, values.data, _TAIL])
+    size = len(frame.head) + len(features) + len(frame.foot) + len(values)
+    return b"".join([b"\x1a", _varint(size), frame.head, features.data, frame.foot, values.data])
+
+
+class _Frame(NamedTuple):
+    """What stands before the features of a layer, and between them and the values."""
+
+    head: bytes
+    foot: bytes
+
+
+@lru_cache(maxsize=256)
+def _frame(name: str, keys: tuple[str, ...]) -> _Frame:
+    """Name, version and extent; keys."""
+    head = _text_field(0x0A, name.encode()) + b"\x78\x02\x28" + _varint(EXTENT)
+    return _Frame(head, b"".join(_text_field(0x1A, key.encode()) for key in keys))
 
 
 def _varint(value: int) -> bytes:
@@ -189,9 +202,6 @@ def _varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-_TAIL = b"\x28" + _varint(EXTENT) + b"\x78\x02"  # extent, version
 
 
 def _text_field(tag: int, text: bytes) -> bytes:

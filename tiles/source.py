@@ -95,6 +95,8 @@ class TileSource:
         layer, bool (rows,), which rows may be shown. The last three are for `grid`. Raises UnknownTileset,
         UnknownLayer or TileAddressError.
         """
+        if snapshot.network is not self.network:
+            raise ValueError("the snapshot is of another network than the tiles")
         if tileset not in ZOOMS:
             raise UnknownTileset(tileset)
         check_tile(z, x, y, *ZOOMS[tileset])
