@@ -279,3 +279,70 @@ def weight_lost(
         lost = lost_without(node_count, u, v, conducting, sources, branch=branch)
         totals.append(sum(weight for node, phases, weight in points if lost[node] & phases))
     return totals
+
+
+def shortest(
+    node_count: int,
+    u: Sequence[int],
+    v: Sequence[int],
+    conducting: Sequence[int],
+    weight: Sequence[float],
+    start: int,
+    goal: int,
+    limit: int = 7,
+) -> tuple[list[int], float] | None:
+    """Branches of the shortest path in any one phase: by length, number, then the lowest read backwards."""
+    best = None
+    for phase in PHASES:
+        graph = phase_graph(node_count, u, v, conducting, [0] * node_count, phase & limit)
+        if start == goal:
+            paths: Iterable[list[tuple[int, int, int]]] = [[]]
+        else:
+            paths = nx.all_simple_edge_paths(graph, start, goal)
+        keys = []
+        for path in paths:
+            branches = [branch for _, _, branch in path]
+            keys.append((sum(weight[b] for b in branches), len(branches), branches[::-1]))
+        if keys and phase & limit and (best is None or min(keys)[:2] < best[:2]):
+            best = min(keys)
+    return None if best is None else (best[2][::-1], best[0])
+
+
+def on_cycles(
+    node_count: int, u: Sequence[int], v: Sequence[int], conducting: Sequence[int], phase: int
+) -> tuple[set[int], int]:
+    """Branches that lie on a cycle of a phase, and how many independent cycles there are."""
+    graph = phase_graph(node_count, u, v, conducting, [0] * node_count, phase)
+    members = set()
+    count = 0
+    for branch, (a, b) in enumerate(zip(u, v, strict=True)):
+        if a != b and conducting[branch] & phase:
+            graph.remove_edge(a, b, key=branch)
+            if nx.has_path(graph, a, b):
+                members.add(branch)
+            graph.add_edge(a, b, key=branch)
+            count += 1
+    parts = nx.number_connected_components(graph)
+    return members, count - graph.number_of_nodes() + parts
+
+
+def first_devices(
+    up: Upstream, u: Sequence[int], v: Sequence[int], devices: set[int], starts: Iterable[int], n: int
+) -> set[int]:
+    """The n-th devices: those that lead on from nodes that n - 1 devices, at the fewest, separate."""
+    fewest = dict.fromkeys(starts, 0)
+    changed = True
+    while changed:
+        changed = False
+        for branch, mask in enumerate(up.branches):
+            step = int(branch in devices)
+            for near, far in ((u[branch], v[branch]), (v[branch], u[branch])):
+                if mask and near in fewest and up.nodes[near] and fewest[near] + step < fewest.get(far, 99):
+                    fewest[far] = fewest[near] + step
+                    changed = True
+    found = set()
+    for branch in devices:
+        ends = sorted((fewest.get(u[branch], 99), fewest.get(v[branch], 99)))
+        if up.branches[branch] and ends == [n - 1, n]:
+            found.add(branch)
+    return found

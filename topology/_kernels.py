@@ -325,3 +325,15 @@ def energize_all(
             stack[0] = u[branch]
             stack[1] = v[branch]
             flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 2)
+
+
+@kernel
+def feeds_below_a_root(parent: Ints, sources: Masks) -> bool:
+    """Whether a source lies at a node that has a parent."""
+    for start in range(0, parent.size, 64):
+        stop = min(start + 64, parent.size)
+        if stop < start + 64 or any_of(sources[start:stop]):
+            for node in range(start, stop):
+                if sources[node] & 7 and parent[node] >= 0:
+                    return True
+    return False

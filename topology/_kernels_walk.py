@@ -3,7 +3,7 @@
 import numpy as np
 
 from topology.jit import kernel
-from topology.masks import Ints, Longs, Masks
+from topology.masks import Ints, Longs, Masks, Signs
 
 
 @kernel
@@ -180,3 +180,142 @@ def met_branches(
                 reasons[edge_count] = reason
                 edge_count += 1
     return branches[:count], carried[:count], edges[:edge_count], reasons[:edge_count]
+
+
+@kernel
+def hanging(
+    top: int,
+    limit: int,
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    depth: Ints,
+    chord_end_node: Ints,
+    chord_end_branch: Ints,
+    u: Ints,
+    v: Ints,
+    phases: Masks,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+) -> tuple[bool, Ints, Ints, Masks, Ints, Ints, Masks, Signs, Ints, Masks]:
+    """What hangs on node `top` by its parent branch alone, already in order: the columns of a trace.
+
+    The first value is False, and the rest empty, if a chord or a source inside feeds the subtree as well.
+    """
+    lo = top
+    hi = np.int64(end[top])
+    fed = np.uint8(0)
+    for node in range(lo + (1 if parent[lo] < 0 else 0), hi):
+        fed |= sources[node]
+    plain = not fed & 7
+    first_chord = int(np.searchsorted(chord_end_node, lo))
+    last_chord = int(np.searchsorted(chord_end_node, hi))
+    for i in range(first_chord, last_chord):
+        if conducting[chord_end_branch[i]] & 7:
+            plain = False
+            break
+    count = 0
+    deepest = 0
+    if plain:
+        for node in range(lo, hi):
+            if energized[node] & limit:
+                count += 1
+                deepest = max(deepest, depth[node] - depth[lo])
+    at = np.zeros(deepest + 2, np.int64)
+    nodes = np.empty(count, np.int32)
+    node_depth = np.empty(count, np.int32)
+    node_phases = np.empty(count, np.uint8)
+    branch_count = max(count - 1, 0)
+    branches = np.empty(branch_count, np.int32)
+    branch_depth = np.empty(branch_count, np.int32)
+    branch_phases = np.empty(branch_count, np.uint8)
+    flow = np.empty(branch_count, np.int8)
+    edges = np.empty(16, np.int32)
+    edge_count = 0
+    if plain:
+        for node in range(lo, hi):
+            if energized[node] & limit:
+                at[depth[node] - depth[lo] + 1] += 1
+        for level in range(deepest + 1):
+            at[level + 1] += at[level]
+        for node in range(lo, hi):
+            mask = energized[node] & limit
+            edge = parent_branch[node]
+            if mask:
+                level = depth[node] - depth[lo]
+                place = at[level]
+                at[level] += 1
+                nodes[place] = node
+                node_depth[place] = level
+                node_phases[place] = mask
+                if node > lo:
+                    # The start has no branch above it in the trace, so that branches lag by one.
+                    branches[place - 1] = edge
+                    branch_depth[place - 1] = level
+                    branch_phases[place - 1] = conducting[edge] & mask
+                    flow[place - 1] = 1 if v[edge] == node else -1
+            elif parent[node] >= 0 and energized[parent[node]] & limit and phases[edge] & limit:
+                if edge_count == edges.size:
+                    more_edges = np.empty(4 * edge_count, np.int32)
+                    more_edges[:edge_count] = edges
+                    edges = more_edges
+                edges[edge_count] = edge
+                edge_count += 1
+        for i in range(first_chord, last_chord):
+            edge = chord_end_branch[i]
+            near = chord_end_node[i]
+            far = u[edge] + v[edge] - near
+            met = energized[near] & limit
+            if lo <= far < hi:
+                if far < near:
+                    continue  # met at its other end already
+                met |= energized[far] & limit
+            if met and phases[edge] & limit:
+                if edge_count == edges.size:
+                    more_edges = np.empty(4 * edge_count, np.int32)
+                    more_edges[:edge_count] = edges
+                    edges = more_edges
+                edges[edge_count] = edge
+                edge_count += 1
+    edges = np.sort(edges[:edge_count])
+    reasons = np.empty(edge_count, np.uint8)
+    for i in range(edge_count):
+        met = np.uint8(0)
+        if lo <= u[edges[i]] < hi:
+            met |= energized[u[edges[i]]]
+        if lo <= v[edges[i]] < hi:
+            met |= energized[v[edges[i]]]
+        reasons[i] = OPEN if phases[edges[i]] & met & limit else PHASE_END
+    return (
+        plain,
+        nodes,
+        node_depth,
+        node_phases,
+        branches,
+        branch_depth,
+        branch_phases,
+        flow,
+        edges,
+        reasons,
+    )
+
+
+@kernel
+def climb(node: int, parent: Ints, parent_branch: Ints, v: Ints) -> tuple[Ints, Ints, Signs]:
+    """The nodes from `node` to its root, the branches between them, and their flow towards `node`."""
+    steps = 0
+    above = node
+    while parent[above] >= 0:
+        above = parent[above]
+        steps += 1
+    nodes = np.empty(steps + 1, np.int32)
+    branches = np.empty(steps, np.int32)
+    flow = np.empty(steps, np.int8)
+    for step in range(steps):
+        nodes[step] = node
+        branches[step] = parent_branch[node]
+        flow[step] = 1 if v[parent_branch[node]] == node else -1
+        node = parent[node]
+    nodes[steps] = node
+    return nodes, branches, flow

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from topology import _kernels_walk
+from topology import _kernels, _kernels_walk
 from topology.blocks import direction
 from topology.energize import energize
 from topology.graph import Graph
 from topology.masks import ABC, Ints, Masks, Signs, as_masks, check_indices
 from topology.results import NONE, Options, Reason, Start, Trace
 
-__all__ = ["Search", "flows"]
+__all__ = ["Search", "fed_by_forest", "flows"]
 
 
 @dataclass(slots=True)
@@ -266,4 +266,4 @@ def fed_by_forest(graph: Graph, conducting: Masks, sources: Masks) -> bool:
     closed = chord[conducting[chord] & ABC > 0]
     if (graph.branch_u[closed] != graph.branch_v[closed]).any():
         return False
-    return bool((graph.parent[np.flatnonzero(sources & ABC)] < 0).all())
+    return not _kernels.feeds_below_a_root(graph.parent, as_masks(sources, graph.node_count, "sources"))

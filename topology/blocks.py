@@ -8,7 +8,7 @@ import numpy as np
 from topology import _kernels_blocks
 from topology.graph import Graph, small
 from topology.jit import exercise
-from topology.masks import ABC, Flags, Ints, Masks, Signs
+from topology.masks import ABC, Flags, Ints, Masks, Signs, as_masks
 
 __all__ = ["Blocks", "direction", "grow", "phase_groups"]
 
@@ -40,8 +40,8 @@ def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere
             graph.adjacent_branch,
             graph.branch_u,
             graph.branch_v,
-            conducting,
-            sources,
+            as_masks(conducting, graph.branch_count, "conducting"),
+            as_masks(sources, graph.node_count, "sources"),
             phase,
             everywhere,
         )

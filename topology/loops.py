@@ -1,19 +1,125 @@
-"""Loops: bridges, and what hangs on each branch alone."""
+"""Loops: cycle basis, parallel sources, radiality, bridges, and what hangs on each branch alone."""
 
-from itertools import combinations
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topology import _kernels_blocks
+from topology import _kernels, _kernels_blocks, _kernels_paths
 from topology._search import fed_by_forest
 from topology.blocks import grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph, small
 from topology.jit import exercise
-from topology.masks import ABC, Flags, Ints, Longs, Masks, as_masks
+from topology.masks import ABC, Flags, Ints, Longs, Masks, as_ints, as_masks
+from topology.results import NONE
 
-__all__ = ["bridges", "exclusive_weight"]
+__all__ = ["Loop", "bridges", "exclusive_weight", "find_loops", "is_radial"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """A cycle of conducting branches, or a path of them between two sources."""
+
+    kind: Literal["loop", "parallel_sources"]
+    branches: Ints
+    """In order around the cycle, beginning with the one that closes it; or along the path, (branches,)."""
+    phases: int
+    """Phases in which it is one."""
+    sources: Ints
+    """The two sources of a path, none of a cycle."""
+    block: int
+    """Lowest branch of the block that holds a cycle, so that cycles that share equipment share it; else -1."""
+
+
+def find_loops(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> list[Loop]:
+    """A cycle basis of what conducts, block by block, and a path for each source beyond an island's first.
+
+    Found phase by phase; what is the same in several phases is listed once. A doubled line is a loop of two;
+    a self-loop is none. Dead rings are listed too.
+    """
+    conducting = as_masks(conducting, graph.branch_count, "conducting")
+    sources = as_masks(sources, graph.node_count, "sources")
+    merged: dict[tuple[str, frozenset[int]], Loop] = {}
+    for phase, bits in phase_groups(ABC, conducting, sources):
+        for loop in (*_cycles(graph, conducting, phase), *_between_sources(graph, conducting, sources, phase)):
+            key = loop.kind, frozenset(loop.branches.tolist())
+            known = merged.get(key)
+            merged[key] = replace(known or loop, phases=bits | (known.phases if known else 0))
+    return sorted(merged.values(), key=lambda loop: (loop.kind, loop.block, sorted(loop.branches.tolist())))
+
+
+def is_radial(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> bool:
+    """Whether no phase has a cycle or an island with two sources."""
+    conducting = as_masks(conducting, graph.branch_count, "conducting")
+    sources = as_masks(sources, graph.node_count, "sources")
+    return not any(
+        _forest(graph, conducting, sources, phase)[3].size for phase, _ in phase_groups(ABC, conducting, sources)
+    )
+
+
+def _forest(graph: Graph, conducting: Masks, sources: Masks, phase: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Breadth-first forest of one phase: order, parent, parent branch, and the branches that close cycles."""
+    passing = as_masks(conducting & np.uint8(phase), graph.branch_count, "conducting")
+    order, parent, parent_branch = _kernels.grow_forest(
+        graph.indptr,
+        graph.adjacent_node,
+        graph.adjacent_branch,
+        passing,
+        as_masks(sources & np.uint8(phase), graph.node_count, "sources"),
+    )
+    closes = (passing > 0) & (graph.branch_u != graph.branch_v)
+    closes[parent_branch[parent_branch >= 0]] = False
+    return order, parent, parent_branch, np.flatnonzero(closes).astype(np.int32)
+
+
+def _cycles(graph: Graph, conducting: Masks, phase: int) -> Iterator[Loop]:
+    nowhere = np.zeros(graph.node_count, np.uint8)
+    order, parent, parent_branch, closing = _forest(graph, conducting, nowhere, phase)
+    pointer, around = _kernels_paths.cycles(order, parent, parent_branch, graph.branch_u, graph.branch_v, closing)
+    if closing.size == 0:
+        return
+    branch_block = grow(graph, conducting, nowhere, phase, everywhere=True).branch_block
+    lowest = np.full(graph.branch_count, graph.branch_count, np.int64)
+    member = np.flatnonzero(branch_block >= 0)
+    np.minimum.at(lowest, branch_block[member], member)
+    for start, stop in pairwise(pointer.tolist()):
+        branches = around[start:stop]
+        yield Loop("loop", branches, phase, NONE, int(lowest[branch_block[branches[0]]]))
+
+
+def _between_sources(graph: Graph, conducting: Masks, sources: Masks, phase: int) -> Iterator[Loop]:
+    """Paths that join the trees of two sources, the shortest first, until none joins anything new."""
+    order, parent, parent_branch, closing = _forest(graph, conducting, sources, phase)
+    root, depth = _kernels_paths.roots(order, parent)
+    u, v = graph.branch_u[closing], graph.branch_v[closing]
+    joins = (root[u] != root[v]) & (sources[root[u]] & sources[root[v]] & phase > 0)
+    closing, u, v = closing[joins], u[joins], v[joins]
+    island = {int(node): int(node) for node in np.unique(np.concatenate((root[u], root[v])))}
+
+    def first(node: int) -> int:
+        while island[node] != node:
+            node = island[node]
+        return node
+
+    for i in np.lexsort((closing, depth[u] + depth[v])).tolist():
+        one, other = first(int(root[u[i]])), first(int(root[v[i]]))
+        if one == other:
+            continue
+        island[max(one, other)] = min(one, other)
+        ends = []
+        for node in (int(u[i]), int(v[i])):
+            way = []
+            while parent[node] >= 0:
+                way.append(int(parent_branch[node]))
+                node = int(parent[node])
+            ends.append((node, way))
+        (a, to_a), (b, to_b) = sorted(ends)
+        branches = as_ints([*reversed(to_a), int(closing[i]), *to_b])
+        yield Loop("parallel_sources", branches, phase, as_ints([a, b]), -1)
 
 
 def bridges(graph: Graph, conducting: Masks, phase: int) -> Ints:
@@ -96,4 +202,5 @@ def _add_along_bridges(
 def _exercise() -> None:
     graph = small().graph
     for sources in ([7, 0, 0, 0, 0], [7, 0, 1, 0, 0]):
+        find_loops(graph, graph.branch_phases, sources)
         exclusive_weight(graph, graph.branch_phases, sources, np.arange(6), [7] * 5, [1] * 5)

@@ -10,6 +10,8 @@ __all__ = ["ABC", "Flags", "Ints", "Longs", "Masks", "Signs", "as_ints", "as_mas
 ABC = 7
 """The phases that can be energised: A=1, B=2, C=4. N=8 never is."""
 
+_UINT8 = np.dtype(np.uint8)
+
 Ints: TypeAlias = NDArray[np.int32]
 Longs: TypeAlias = NDArray[np.int64]
 Masks: TypeAlias = NDArray[np.uint8]
@@ -29,6 +31,10 @@ def as_ints(values: ArrayLike) -> Ints:
 
 def as_masks(values: ArrayLike, size: int, name: str) -> Masks:
     """A read-only contiguous uint8 view of `size` masks; raises ValueError on another length."""
+    if type(values) is np.ndarray and values.dtype == _UINT8 and values.shape == (size,):
+        flags = values.flags
+        if flags.c_contiguous and not flags.writeable:
+            return values
     view = np.ascontiguousarray(values, np.uint8).view(np.ndarray)[:]
     if view.shape != (size,):
         raise ValueError(f"{name} has shape {view.shape}, expected ({size},)")

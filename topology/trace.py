@@ -1,18 +1,18 @@
 """The traces: connected, subnetwork, upstream, downstream, and the direction of branches."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from topology import _kernels_blocks, _kernels_walk
-from topology._search import Search
+from topology._search import Search, fed_by_forest
 from topology.blocks import Blocks, direction, grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph, small
 from topology.jit import exercise
-from topology.masks import Ints, Masks, as_ints, check_indices
-from topology.results import Options, Reason, Start, Trace
+from topology.masks import ABC, Ints, Masks, as_ints, as_masks, check_indices
+from topology.results import NONE, Options, Reason, Start, Trace
 
 __all__ = [
     "Options",
@@ -25,6 +25,9 @@ __all__ = [
     "subnetwork",
     "upstream",
 ]
+
+Mode: TypeAlias = Literal["flow", "exclusive"]
+MODES: tuple[Mode, ...] = ("flow", "exclusive")
 
 
 def connected(graph: Graph, conducting: Masks, sources: Masks, start: Start, options: Options | None = None) -> Trace:
@@ -83,7 +86,12 @@ def upstream(
     energized: what `energize` gives for this state, if at hand. An open start branch is a boundary, and
     both of its sides are followed, or the one `terminal` says.
     """
-    search = Search(graph, conducting, sources, start, options or Options())
+    options = options or Options()
+    if energized is not None:
+        trace = _climbed(graph, conducting, sources, start, options, energized)
+        if trace is not None:
+            return trace
+    search = Search(graph, conducting, sources, start, options)
     cut, feeds, energized, feeding = search.fed(energized)
     if _all_dead(search, energized):
         return search.dead()
@@ -141,16 +149,21 @@ def downstream(
     start: Start,
     options: Options | None = None,
     energized: Masks | None = None,
-    mode: Literal["flow", "exclusive"] = "exclusive",
+    mode: Mode = "exclusive",
 ) -> Trace:
     """What the start feeds: what loses supply without it (exclusive), or all that it can reach (flow).
 
     energized: what `energize` gives for this state, if at hand. Several starts give the union. An open start
     branch carries nothing, so that it is just a boundary; with a `terminal`, the node there is a start.
     """
-    if mode not in ("flow", "exclusive"):
+    if mode not in MODES:
         raise ValueError(f'mode is "{mode}", expected "flow" or "exclusive"')
-    search = Search(graph, conducting, sources, start, options or Options())
+    options = options or Options()
+    if energized is not None:
+        trace = _hanging(graph, conducting, sources, start, options, energized)
+        if trace is not None:
+            return trace
+    search = Search(graph, conducting, sources, start, options)
     cut, feeds, energized, feeding = search.fed(energized)
     if _all_dead(search, energized):
         return search.dead()
@@ -165,6 +178,96 @@ def downstream(
         if not search.conducting[branch] & met:
             search.stop[branch] = 0  # on the way up, so that the trace does not meet it
     return search.result(allowed, _kernels_walk.CARRIED_BY_BOTH_ENDS, None, energized, (cut, feeds))
+
+
+def _single(graph: Graph, conducting: Masks, start: Start, options: Options) -> tuple[int, int] | None:
+    """The node of a single start node, or the lower end of a start branch of the forest that conducts.
+
+    Returns that node and the branch or -1; None for any other start, or where barriers matter.
+    """
+    if start.nodes.size + start.branches.size != 1 or options.barriers.size or options.filter_barriers.size:
+        return None
+    if start.nodes.size:
+        node = int(start.nodes[0])
+        return (node, -1) if 0 <= node < graph.node_count else None
+    branch = int(start.branches[0])
+    if not 0 <= branch < graph.branch_count or start.terminal[0] or not conducting[branch] & options.phases & ABC:
+        return None
+    node = int(max(graph.branch_u[branch], graph.branch_v[branch]))
+    return (node, branch) if graph.parent_branch[node] == branch else None
+
+
+def _hanging(
+    graph: Graph, conducting: Masks, sources: Masks, start: Start, options: Options, energized: Masks
+) -> Trace | None:
+    """Both modes at once where they are one interval: a single live start that alone feeds its subtree."""
+    single = _single(graph, conducting, start, options)
+    limit = options.phases & ABC
+    if single is None or not energized[single[0]] & limit:
+        return None
+    top, branch = single
+    found = _kernels_walk.hanging(
+        top,
+        limit,
+        graph.parent,
+        graph.parent_branch,
+        graph.end,
+        graph.depth,
+        graph.chord_end_node,
+        graph.chord_end_branch,
+        graph.branch_u,
+        graph.branch_v,
+        graph.branch_phases,
+        as_masks(conducting, graph.branch_count, "conducting"),
+        as_masks(sources, graph.node_count, "sources"),
+        as_masks(energized, graph.node_count, "energized"),
+    )
+    plain, nodes, node_depth, node_phases, branches, branch_depth, branch_phases, flow, edges, reasons = found
+    if not plain:
+        return None
+    if branch >= 0:
+        branches = np.concatenate((start.branches, branches))
+        branch_depth = np.concatenate((np.zeros(1, np.int32), branch_depth))
+        branch_phases = np.concatenate((conducting[start.branches] & np.uint8(limit), branch_phases))
+        flow = np.concatenate((np.array([1 if graph.branch_v[branch] == top else -1], np.int8), flow))
+    fed = nodes[:1] if sources[top] & limit else nodes[:0]
+    return Trace(nodes, node_depth, node_phases, branches, branch_depth, branch_phases, flow, edges, reasons, fed)
+
+
+def _climbed(
+    graph: Graph, conducting: Masks, sources: Masks, start: Start, options: Options, energized: Masks
+) -> Trace | None:
+    """The way to the root, where power flows down the forest alone and the start is single and live."""
+    single = _single(graph, conducting, start, options)
+    if single is None or not fed_by_forest(graph, conducting, sources):
+        return None
+    node, branch = single
+    mask = int(energized[node]) & options.phases & ABC
+    if not mask:
+        return None
+    nodes, branches, flow = _kernels_walk.climb(node, graph.parent, graph.parent_branch, graph.branch_v)
+    source = nodes[-1:]
+    carried = np.full(branches.size, mask, np.uint8)
+    branch_depth = np.arange(branches.size, dtype=np.int32)
+    if branch >= 0:
+        nodes = nodes[1:]
+        carried[0] = conducting[branch] & options.phases & ABC
+    else:
+        branch_depth += 1
+    if nodes.size > 1 or branch >= 0:
+        nodes = nodes[:-1]
+    return Trace(
+        nodes,
+        np.arange(nodes.size, dtype=np.int32),
+        np.full(nodes.size, mask, np.uint8),
+        branches,
+        branch_depth,
+        carried,
+        flow,
+        NONE,
+        np.empty(0, np.uint8),
+        source,
+    )
 
 
 def _open_ends(search: Search) -> Ints:
@@ -216,8 +319,10 @@ def _fed_through(search: Search, conducting: Masks, feeds: Masks, energized: Mas
 def _exercise() -> None:
     graph = small().graph
     sources = np.array([7, 0, 0, 0, 0], np.uint8)
-    start = Start(nodes=as_ints([1]))
-    connected(graph, graph.branch_phases, sources, start)
-    upstream(graph, graph.branch_phases, sources, start)
-    downstream(graph, graph.branch_phases, sources, start)
-    downstream(graph, graph.branch_phases, sources, start, mode="flow")
+    for conducting in (graph.branch_phases, np.array([7, 7, 7, 0, 7], np.uint8)):
+        energized = energize(graph, conducting, sources)
+        start = Start(nodes=as_ints([1]))
+        connected(graph, conducting, sources, start)
+        upstream(graph, conducting, sources, start, energized=energized)
+        for mode in MODES:
+            downstream(graph, conducting, sources, start, energized=energized, mode=mode)

@@ -119,8 +119,10 @@ def test_upstream(part):
         limit = (7, 7, 1, 6)[seed // PARTS % 4]
         ways = oracles.direction(*plain)
         alive = oracles.energize(*plain)
+        given = energize(graph, conducting, sources) if seed % 2 else None
         for nodes, branches in starts(graph, seed):
-            trace = upstream(graph, conducting, sources, Start(nodes, branches), Options(phases=limit))
+            options = Options(phases=limit)
+            trace = upstream(graph, conducting, sources, Start(nodes, branches), options, given)
             if trace.status == "not_energized":
                 assert not any(alive[n] & m for n, m in begins(graph, plain, nodes, branches, limit))
                 assert trace.nodes.size == trace.branches.size == trace.sources.size == 0
