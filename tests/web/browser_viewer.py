@@ -1,0 +1,174 @@
+"""A real Chromium in front of the viewer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+from playwright.sync_api import Browser, Page, Playwright
+
+ARGUMENTS = (
+    "--no-sandbox",  # the tests may run as root
+    "--use-gl=angle",
+    "--use-angle=swiftshader",  # WebGL without a graphics card
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MS = 60_000
+SIZES = {"small": (390, 844), "usual": (1280, 800), "large": (1920, 1080)}
+
+Scheme = Literal["light", "dark"]
+
+
+def launch(playwright: Playwright, chromium: str, *more: str) -> Browser:
+    """A headless browser of this machine."""
+    return playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, *more])
+
+
+@dataclass
+class Viewer:
+    """One page of the viewer, and what it did that a viewer should not do."""
+
+    page: Page
+    base: str
+    pictures: Path
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self._requested(request.url))
+
+    def _requested(self, url: str) -> None:
+        if not url.startswith((self.base, f"blob:{self.base}", "data:")):
+            self.strangers.append(url)
+
+    def open(self, place: str = "", **query: str) -> Viewer:
+        """Goes to an address: place is `zoom/lat/lng`."""
+        self.page.goto(f"{self.base}/?{urlencode(query)}" + (f"#{place}" if place else ""))
+        return self.settled()
+
+    def settled(self) -> Viewer:
+        """Waits until nothing moves and every tile is drawn."""
+        self.page.wait_for_function(
+            """() => {
+                const {ready, map} = window.gridtwin ?? {};
+                if (!ready || (map && (!map.map.loaded() || map.map.isMoving()))) {
+                    window.calm = 0;
+                    return false;
+                }
+                return (window.calm = (window.calm ?? 0) + 1) > 12;
+            }""",
+            polling=50,
+        )
+        return self
+
+    def look(self, name: str) -> None:
+        """Saves a picture of the page."""
+        self.page.screenshot(path=self.pictures / f"{name}.png")
+
+    def ask(self, expression: str, argument: object = None) -> Any:
+        """The value of an expression in the page."""
+        return self.page.evaluate(expression, argument)
+
+    def text(self, selector: str) -> str:
+        """What an element says."""
+        return self.page.inner_text(selector)
+
+    def number(self, selector: str) -> int:
+        """The number that an element shows, thousands separated by commas."""
+        return int(self.text(selector).replace(",", ""))
+
+    def go(self, lng: float, lat: float, zoom: float) -> Viewer:
+        """Moves the map at once."""
+        self.ask("([center, zoom]) => gridtwin.map.map.jumpTo({center, zoom})", [[lng, lat], zoom])
+        return self.settled()
+
+    def drawn(self) -> dict[str, int]:
+        """Features on the screen by layer of the tiles."""
+        return self.ask(
+            """() => {
+                const counts = {};
+                for (const {sourceLayer} of gridtwin.map.map.queryRenderedFeatures()) {
+                    if (sourceLayer) counts[sourceLayer] = (counts[sourceLayer] ?? 0) + 1;
+                }
+                return counts;
+            }"""
+        )
+
+    def energized(self, layer: str, row_id: int, *, source: str = "grid") -> int | None:
+        """`energized` of an element as it is drawn now, None where it is not on the screen."""
+        return self.ask(
+            """([source, layer, id]) => {
+                const same = f => f.source === source && f.sourceLayer === layer && f.id === id;
+                return gridtwin.map.map.queryRenderedFeatures().find(same)?.properties.energized ?? null;
+            }""",
+            [source, layer, row_id],
+        )
+
+    def click_map(self, lng: float, lat: float) -> None:
+        """Clicks a place on the map."""
+        x, y = self.ask(
+            """at => {
+                const {x, y} = gridtwin.map.map.project(at);
+                const {left, top} = gridtwin.map.map.getCanvas().getBoundingClientRect();
+                return [left + x, top + y];
+            }""",
+            [lng, lat],
+        )
+        self.page.mouse.click(x, y)
+
+    def pick(self, lng: float, lat: float, name: str) -> None:
+        """Clicks a place and, where several elements lie there, takes the one of that name; waits for its card."""
+        self.click_map(lng, lat)
+        self.page.wait_for_selector("#card:not([hidden]), #pick-list")
+        if self.page.is_visible("#pick-list"):
+            self.page.click(f"#pick-list button:has(b:text-is('{name}'))")
+        self.page.wait_for_selector(f"#card-title:text-is('{name}')")
+
+    def confirm(self, box: str) -> str:
+        """Presses a two-step button twice; returns what it asked in between."""
+        self.page.click(f"{box} .two-step > button")
+        asked = self.text(f"{box} .two-step:has(.sure) > p")
+        self.page.click(f"{box} .two-step .sure")
+        return asked
+
+
+@contextmanager
+def viewing(
+    browser: Browser,
+    base: str,
+    pictures: Path,
+    *,
+    size: tuple[int, int] = SIZES["usual"],
+    scheme: Scheme = "light",
+) -> Iterator[Viewer]:
+    """A page in a browser profile of its own."""
+    assert urlsplit(base).hostname == "127.0.0.1"
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+    )
+    try:
+        yield Viewer(context.new_page(), base, pictures)
+    finally:
+        context.close()
+
+
+def picture_folder(otherwise: Path) -> Path:
+    """Where pictures go: $GRIDTWIN_SCREENSHOTS if set."""
+    folder = Path(os.environ.get("GRIDTWIN_SCREENSHOTS") or otherwise)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

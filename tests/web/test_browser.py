@@ -1,0 +1,433 @@
+"""The viewer in a real browser, on the demo network in a GeoPackage."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from loaders.simbench import read_simbench
+from tests.web.browser_viewer import SIZES, Scheme, Viewer, launch, picture_folder, viewing
+from tests.web.conftest import Served, quoted
+from twin.engine import Twin
+from twin.geopackage import GeoPackageStore
+from web.app import create_app
+from web.server import listen, make_server
+from web.settings import Settings
+from web.viewer_endpoints import FOLDER
+
+pytestmark = pytest.mark.browser
+
+LINE = "MV3.101 Line 30"
+"""A line of a feeder in a town: most of the feeder's customers are behind it."""
+BREAKER = "MV3.101 Switch 144"
+"""At the head of another feeder."""
+TOWN = (11.37, 53.64)
+MOST_BYTES = 60_000
+
+Show = Callable[..., Viewer]
+
+
+@pytest.fixture(scope="module")
+def address(simbench_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the demo network on a free port."""
+    network, _ = read_simbench(simbench_folder)
+    store = GeoPackageStore(tmp_path_factory.mktemp("browser") / "grid.gpkg", write=True, create=True)
+    with Twin.load(network, store) as twin:
+        settings = Settings(port=0, threads=2)
+        listener = listen(settings.host, settings.port)
+        where: list[str] = []
+        ready = threading.Event()
+
+        def started(host: str, port: int) -> None:
+            where.append(f"http://{host}:{port}")
+            ready.set()
+
+        server = make_server(create_app(twin, settings), settings, started)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert ready.wait(60)
+        yield where[0]
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+    browser = launch(playwright, chromium_path)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return picture_folder(tmp_path)
+
+
+@pytest.fixture
+def show(browser: Browser, address: str, pictures: Path) -> Iterator[Show]:
+    """Makes pages; at the end none may have logged an error or asked anybody else for anything."""
+    shown: list[Viewer] = []
+    with ExitStack() as stack:
+
+        def open_page(*, size: str = "usual", scheme: Scheme = "light") -> Viewer:
+            page: AbstractContextManager[Viewer] = viewing(browser, address, pictures, size=SIZES[size], scheme=scheme)
+            shown.append(stack.enter_context(page))
+            return shown[-1]
+
+        yield open_page
+        for viewer in shown:
+            assert viewer.strangers == []
+            assert viewer.errors == []
+
+
+@pytest.fixture
+def normal(address: str) -> Iterator[None]:
+    """Every switch is in its normal position, before and after."""
+    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()
+    yield
+    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()
+
+
+def element(address: str, mrid: str) -> dict[str, Any]:
+    """What the server says about an element."""
+    answer: dict[str, Any] = httpx.get(f"{address}/api/elements/{quoted(mrid)}").raise_for_status().json()
+    return answer
+
+
+def middle(card: dict[str, Any]) -> tuple[float, float]:
+    """A point of an element, the middle of a straight line."""
+    points = card["geometry"]["coordinates"]
+    if card["geometry"]["type"] == "Point":
+        return points[0], points[1]
+    (x0, y0), (x1, y1) = points[0], points[-1]
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+# --- the map
+
+
+def test_cells_when_zoomed_out_and_elements_when_zoomed_in(show: Show) -> None:
+    viewer = show().open()
+    viewer.look("zoomed-out")
+    assert set(viewer.drawn()) == {"hexes"} and viewer.drawn()["hexes"] > 50
+    viewer.go(*TOWN, 15)
+    viewer.look("zoomed-in")
+    drawn = viewer.drawn()
+    assert "hexes" not in drawn
+    assert drawn["lines"] > 100 and drawn["switches"] > 100 and drawn["transformers"] > 0
+    viewer.go(*TOWN, 12)
+    assert viewer.drawn()["hexes"] and viewer.drawn()["lines"]  # neither is gone before the other is there
+
+
+def test_cells_say_what_is_in_them_and_lead_to_their_elements(show: Show, address: str) -> None:
+    viewer = show().open(f"9/{TOWN[1]}/{TOWN[0]}")
+    viewer.click_map(*TOWN)
+    assert "H3 cell" in viewer.text("#pick")
+    viewer.page.click("#pick .buttons button")
+    viewer.settled()
+    assert viewer.drawn()["lines"] > 0
+
+
+def test_many_elements_at_one_point_are_listed_and_one_is_picked(show: Show, address: str) -> None:
+    busy = element(address, "MV3.101 Switch 13")
+    viewer = show().open(f"17/{TOWN[1]}/{TOWN[0]}").go(*middle(busy), 17)
+    viewer.click_map(*middle(busy))
+    viewer.page.wait_for_selector("#pick-list li")
+    assert viewer.page.locator("#pick-list li").count() > 5
+    viewer.look("list")
+    viewer.page.click("#pick-list button:has(b:text-is('MV3.101 Switch 13'))")
+    viewer.page.wait_for_selector("#card-title:text-is('MV3.101 Switch 13')")
+    viewer.page.click("#card button.link:has-text('elements here')")
+    assert viewer.page.locator("#pick-list li").count() > 5
+
+
+# --- traces
+
+
+def test_a_click_and_a_trace_show_the_servers_totals(show: Show, address: str, normal: None) -> None:
+    line = element(address, LINE)
+    viewer = show().open(f"16/{TOWN[1]}/{TOWN[0]}").go(*middle(line), 16)
+    viewer.pick(*middle(line), LINE)
+    viewer.look("card")
+    assert f"{line['customers_downstream']:,}" in viewer.text("#card .facts")
+    viewer.page.click("[data-trace=downstream]")
+    viewer.page.wait_for_selector("#total-customers")
+    viewer.settled()
+    viewer.look("trace")
+    request = {"kind": "downstream", "start": [LINE], "elements": False}
+    answer = httpx.post(f"{address}/api/traces", json=request).raise_for_status().json()
+    assert viewer.number("#total-customers") == answer["sums"]["customers"] > 100
+    assert f"{answer['sums']['counts']['AcLineSegment']:,} lines" in viewer.text("#trace .totals")
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['trace-line']}).length") > 10
+    viewer.page.click("#trace-clear")
+    assert viewer.page.is_hidden("#trace")
+    assert not viewer.ask("Boolean(gridtwin.map.map.getSource('trace'))")
+    assert "trace=" not in viewer.page.url
+
+
+@pytest.mark.parametrize(("label", "suffix"), [("CSV", "csv"), ("GeoJSON", "geojson")])
+def test_a_trace_is_taken_away_as_a_file(show: Show, label: str, suffix: str) -> None:
+    viewer = show().open(trace="downstream", **{"from": LINE})
+    with viewer.page.expect_download() as download:
+        viewer.page.click(f"#trace button:text-is('{label}')")
+    assert download.value.suggested_filename == f"downstream_MV3.101_Line_30.{suffix}"
+    assert LINE in Path(download.value.path()).read_text()
+
+
+def test_a_trace_over_the_whole_country_is_drawn_where_tiles_show_cells(show: Show) -> None:
+    viewer = show().open(trace="upstream", **{"from": BREAKER})
+    viewer.page.wait_for_function("() => gridtwin.trace.result.lines?.length > 100")
+    viewer.settled()
+    assert viewer.ask("gridtwin.map.map.getZoom()") < 10
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['far-line']}).length") > 100
+    viewer.look("trace-wide")
+
+
+def test_a_trace_that_finds_nothing_says_so(show: Show, address: str, normal: None) -> None:
+    operated(address, BREAKER, opened=True)
+    dead = element(address, BREAKER)["nodes"]
+    dead_node = next(node for node in dead if element(address, node)["energized"] == 0)
+    viewer = show().open(trace="upstream", **{"from": dead_node})
+    assert "has no supply" in viewer.text("#trace .hint")
+
+
+# --- switching
+
+
+def operated(address: str, mrid: str, *, opened: bool) -> dict[str, Any]:
+    body = {"operations": [{"mrid": mrid, "open": opened}]}
+    answer: dict[str, Any] = httpx.post(f"{address}/api/switching", json=body).raise_for_status().json()
+    return answer
+
+
+def wait_for_outages(page: Page, number: int) -> None:
+    page.wait_for_function(
+        "number => document.getElementById('kpi-outages').textContent === String(number)", arg=number
+    )
+
+
+def test_opening_a_switch_shows_the_outage_to_everybody_without_reloading(
+    show: Show, address: str, normal: None
+) -> None:
+    breaker = element(address, BREAKER)
+    behind = httpx.post(
+        f"{address}/api/traces", json={"kind": "downstream", "start": [BREAKER], "elements": "all"}
+    ).json()
+    line = next(edge["mrid"] for edge in behind["edges"] if edge["class"] == "AcLineSegment")
+    fed = element(address, line)
+    viewer, other = show(), show()
+    viewer.open(f"17/{TOWN[1]}/{TOWN[0]}", element=BREAKER).go(*middle(fed), 17)
+    other.open(f"17/{TOWN[1]}/{TOWN[0]}").go(*middle(fed), 17)
+    for page in (viewer, other):
+        page.ask("window.never_reloaded = true")
+        assert page.number("#kpi-out") == 0 and page.number("#kpi-outages") == 0
+        assert page.energized("lines", fed["id"]) == 2
+
+    asked = viewer.confirm("#card")
+    assert f"{breaker['customers_downstream']:,} customers will lose supply" in asked
+    for page in (viewer, other):
+        wait_for_outages(page.page, 1)
+        page.page.wait_for_selector(f"#outages .cause:has-text('{BREAKER}')")
+        page.settled()
+        assert page.number("#kpi-out") == breaker["customers_downstream"] > 100
+        assert page.energized("lines", fed["id"]) == 0
+        assert page.ask("window.never_reloaded")
+    dead = viewer.ask(
+        "id => gridtwin.map.map.queryRenderedFeatures({layers: ['lines-dead']}).some(f => f.id === id)", fed["id"]
+    )
+    assert dead
+    assert "Open, normally closed" in viewer.text("#card .badges")
+    viewer.look("outage")
+    other.page.click("#outages button.row")
+    other.settled().look("outage-whole")
+    assert other.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['outage-mark']}).length") == 1
+
+    assert "will get supply" in viewer.confirm("#card")
+    for page in (viewer, other):
+        wait_for_outages(page.page, 0)
+        page.go(*middle(fed), 17)
+        assert page.energized("lines", fed["id"]) == 2
+
+
+def test_tiles_out_of_view_come_back_in_the_new_state(show: Show, address: str, normal: None) -> None:
+    behind = httpx.post(f"{address}/api/traces", json={"kind": "downstream", "start": [BREAKER]}).json()
+    line = element(address, next(edge["mrid"] for edge in behind["edges"] if edge["class"] == "AcLineSegment"))
+    viewer = show().open(f"16/{TOWN[1]}/{TOWN[0]}").go(*middle(line), 16)
+    assert viewer.energized("lines", line["id"]) == 2
+    viewer.go(9.0, 50.0, 16)
+    operated(address, BREAKER, opened=True)
+    wait_for_outages(viewer.page, 1)
+    viewer.go(*middle(line), 16)
+    assert viewer.energized("lines", line["id"]) == 0
+
+
+def test_back_to_normal_ends_the_outages(show: Show, address: str, normal: None) -> None:
+    operated(address, BREAKER, opened=True)
+    viewer = show().open()
+    wait_for_outages(viewer.page, 1)
+    viewer.confirm("#outages")
+    wait_for_outages(viewer.page, 0)
+    assert "No outages" in viewer.text("#outages")
+    assert viewer.text("#kpi-share") == "100 %"
+
+
+def test_a_shown_trace_follows_the_state(show: Show, address: str, normal: None) -> None:
+    viewer = show().open(trace="downstream", **{"from": BREAKER})
+    assert viewer.number("#total-customers") > 100
+    operated(address, BREAKER, opened=True)
+    viewer.page.wait_for_function(
+        "() => gridtwin.trace.result.revision === gridtwin.revision && gridtwin.outages.length === 1"
+    )
+    request = {"kind": "downstream", "start": [BREAKER], "elements": False}
+    now = httpx.post(f"{address}/api/traces", json=request).json()
+    assert viewer.number("#total-customers") == now["customers"]
+
+
+# --- search and links
+
+
+def test_search_by_keyboard_flies_to_the_result(show: Show, address: str) -> None:
+    viewer = show().open()
+    viewer.page.keyboard.press("/")
+    viewer.page.keyboard.type(LINE)
+    viewer.page.wait_for_selector("#results [role=option]")
+    viewer.look("search")
+    viewer.page.keyboard.press("ArrowDown")
+    assert viewer.page.get_attribute("#search", "aria-activedescendant") == "result-0"
+    viewer.page.keyboard.press("Enter")
+    viewer.page.wait_for_selector(f"#card-title:text-is('{LINE}')")
+    viewer.settled()
+    lng, lat = middle(element(address, LINE))
+    left, bottom, right, top = viewer.ask("gridtwin.map.map.getBounds().toArray().flat()")
+    assert left < lng < right and bottom < lat < top
+    assert viewer.ask("gridtwin.map.map.getZoom()") > 12
+    assert viewer.drawn()["lines"] > 0
+
+
+def test_a_search_without_results_says_so(show: Show) -> None:
+    viewer = show().open()
+    viewer.page.fill("#search", "no such thing")
+    viewer.page.wait_for_selector("#results .empty")
+    assert "Nothing is called “no such thing”" in viewer.text("#results")
+    viewer.page.keyboard.press("Escape")
+    assert viewer.page.is_hidden("#results")
+
+
+def test_a_link_restores_place_element_and_trace(show: Show) -> None:
+    first = show().open(element=LINE)
+    first.page.click("[data-trace=downstream]")
+    first.page.wait_for_selector("#total-customers")
+    first.go(*TOWN, 14.5)
+    second = show()
+    second.page.goto(first.page.url)
+    second.settled()
+    assert second.text("#card-title") == LINE
+    assert second.text("#total-customers") == first.text("#total-customers")
+    assert second.ask("gridtwin.map.map.getZoom()") == pytest.approx(14.5, abs=0.01)
+    second.page.go_back()
+    first.page.go_back()
+    first.page.wait_for_selector("#trace", state="hidden")
+    assert first.text("#card-title") == LINE
+
+
+def test_a_link_to_an_element_that_is_gone_explains_itself(show: Show) -> None:
+    viewer = show().open(element="a/b c&d=1")
+    assert "This network has no element “a/b c&d=1”" in viewer.text("#card")
+    assert all("404" in error for error in viewer.errors)
+    viewer.errors.clear()
+
+
+# --- when things are missing
+
+
+def test_without_webgl_everything_but_the_map_works(
+    playwright: Playwright, chromium_path: str, address: str, pictures: Path
+) -> None:
+    browser = launch(playwright, chromium_path, "--disable-3d-apis")
+    with viewing(browser, address, pictures) as viewer:
+        viewer.open(element=LINE)
+        assert "offers no WebGL" in viewer.text("#notes")
+        assert viewer.text("#card-title") == LINE
+        viewer.page.click("[data-trace=downstream]")
+        viewer.page.wait_for_selector("#total-customers")
+        viewer.look("no-webgl")
+        assert viewer.errors == []
+    browser.close()
+
+
+def test_a_lost_connection_is_said_and_found_again(
+    browser: Browser, serve: Callable[..., Served], twin: Twin, pictures: Path
+) -> None:
+    served = serve(twin)
+    port = int(served.url.rpartition(":")[2])
+    with viewing(browser, served.url, pictures) as viewer:
+        viewer.open()
+        viewer.page.wait_for_selector("#live.on")
+        served.stop()
+        viewer.page.wait_for_selector("#live.off")
+        assert "Not live since" in viewer.text("#live")
+        viewer.page.fill("#search", "L2")
+        viewer.page.wait_for_selector("#results .empty")
+        assert "The server does not answer" in viewer.text("#results")
+        viewer.look("server-gone")
+        serve(twin, port=port)
+        viewer.page.wait_for_selector("#live.on")
+        assert viewer.text("#live") == "Live"
+
+
+# --- looks
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_cut_off_at_any_size(show: Show, size: str, scheme: Scheme) -> None:
+    viewer = show(size=size, scheme=scheme).open(element=BREAKER, trace="downstream", **{"from": LINE})
+    viewer.look(f"{size}-{scheme}")
+    width, height = SIZES[size]
+    assert viewer.ask("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+        width,
+        height,
+    ]
+    outside = viewer.ask(
+        """() => [...document.querySelectorAll('#top *, #panel header *, #panel button, #legend *')]
+            .filter(e => e.checkVisibility() && !e.closest('svg') && !e.closest('.unseen'))
+            .map(e => [e.id || e.className || e.tagName, e.getBoundingClientRect()])
+            .filter(([, r]) => r.width && (r.left < 0 || r.right > innerWidth + 0.5))
+            .map(([name]) => name)"""
+    )
+    assert outside == []
+
+
+def test_a_new_theme_keeps_what_is_shown(show: Show) -> None:
+    viewer = show().open(element=LINE, trace="downstream", **{"from": LINE})
+    before = viewer.ask("gridtwin.map.map.getPaintProperty('background', 'background-color')")
+    viewer.page.emulate_media(color_scheme="dark")
+    viewer.page.wait_for_function(
+        "before => gridtwin.map.map.getPaintProperty('background', 'background-color') !== before", arg=before
+    )
+    viewer.settled()
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['trace-line']}).length") > 10
+
+
+def test_the_viewer_is_small_and_names_no_other_host() -> None:
+    own = [path for path in FOLDER.iterdir() if path.suffix in (".js", ".css", ".html", ".svg")]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in own) < MOST_BYTES
+    for path in own:
+        hosts = set(re.findall(r"https?://([\w.-]+)", path.read_text()))
+        assert hosts <= {"www.w3.org"}, path.name  # the name of SVG's namespace
