@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.engine import Twin
 from web.context import Context
-from web.errors import RULES, Located, failed, http_failed, unexpected
+from web.errors import RULES, Located, Overloaded, failed, http_failed, unexpected
 from web.metrics import CountRequests
 from web.openapi import Endpoint, Operation
 from web.routes import OPERATIONS
@@ -25,7 +24,12 @@ from web.settings import Settings
 
 SHARED = ("/tiles/", "/style.json")
 """Paths whose answers pages of other sites may read; nothing else, and no write."""
-EXPOSED = "ETag, Gridtwin-Revision, Gridtwin-Left-Out"
+COMMON_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+SHARED_HEADERS = [
+    *COMMON_HEADERS,
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Gridtwin-Revision, Gridtwin-Left-Out"),
+]
 
 
 def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
@@ -37,7 +41,8 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
         yield
         context.close()
-        await asyncio.gather(warming, return_exceptions=True)
+        with suppress(asyncio.CancelledError, Overloaded):  # stopped, or too busy, before it was done
+            await warming
 
     app = Starlette(
         routes=_routes(OPERATIONS),
@@ -87,12 +92,7 @@ class CommonHeaders:
 
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
-                if shared:
-                    headers["Access-Control-Allow-Origin"] = "*"
-                    headers["Access-Control-Expose-Headers"] = EXPOSED
+                message["headers"] = [*message["headers"], *(SHARED_HEADERS if shared else COMMON_HEADERS)]
             await send(message)
 
         await self.app(scope, receive, adding)

@@ -73,8 +73,10 @@ class LiveTiles:
         return _told(stale)
 
     def warm_up(self) -> None:
-        """Makes what is otherwise made when first asked for."""
-        self._shown.source.hexes  # noqa: B018
+        """Makes what is otherwise made when first asked for, or first switched."""
+        shown = self._shown
+        shown.source.hexes  # noqa: B018
+        _told(shown.index.difference(shown.current, shown.current, shown.current.revision))
 
     @property
     def source(self) -> TileSource:
