@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import h3.api.numpy_int as h3
@@ -116,7 +117,8 @@ class HexPyramid:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        consumer_cells = _cells_at(network.node_lnglat[network.consumers["node"]])
+        nodes, at = np.unique(network.consumers["node"], return_inverse=True)
+        consumer_cells = _cells_at(network.node_lnglat[nodes])[at]
         transformer_cells = _cells_at(_transformer_lnglat(network))
         line_cells = _cells_at(_midpoints(network.line_geometry))
         cells = np.unique(np.concatenate([consumer_cells, transformer_cells, line_cells]))
@@ -336,10 +338,9 @@ def _tags(resolution: int) -> Tags:
 def _cells_at(lnglat: Floats) -> Longs:
     """int64 (n,): the finest cell of each place, 0 where it is not a number."""
     cells = np.zeros(len(lnglat), dtype=np.int64)
-    placed = np.flatnonzero(~np.isnan(lnglat).any(axis=1))
-    places, back = np.unique(lnglat[placed], axis=0, return_inverse=True)
-    at = [h3.latlng_to_cell(lat, lng, FINEST) for lng, lat in places.tolist()]
-    cells[placed] = np.array(at, dtype=np.int64)[back] if at else 0
+    placed = ~np.isnan(lnglat).any(axis=1)
+    lng, lat = lnglat[placed, 0].tolist(), lnglat[placed, 1].tolist()
+    cells[placed] = np.fromiter(map(h3.latlng_to_cell, lat, lng, repeat(FINEST)), np.int64, len(lng))
     return cells
 
 

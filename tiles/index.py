@@ -183,4 +183,5 @@ def _over_antimeridian(line: Floats) -> list[Floats]:
 def _search_one() -> None:
     tile = TileBox.of(16, 0, 0)
     PointIndex.of(np.zeros((1, 2))).entries(tile)
-    LineIndex.of(LineStrings.between(np.zeros((1, 2)), np.ones((1, 2)))).entries(tile)
+    lines = LineIndex.of(LineStrings.between(np.zeros((1, 2)), np.ones((1, 2))))
+    lines.extent(lines.entries(tile))

@@ -393,9 +393,9 @@ def _with_flow(tags: Tags) -> Tags:
 
 def _names(tables: list[Table], table_of: Longs | None, rows: Ints) -> Names:
     mrids, names = (_picked([table[column] for table in tables], table_of, rows) for column in ("mrid", "name"))
-    named = np.array([name != "" for name in names], dtype=np.bool_)
+    named = np.fromiter(map(bool, names), np.bool_, len(names))
     number = np.cumsum(named) - 1
-    kept = [name for name in names if name]
+    kept = list(filter(None, names))
     if mrids and all(_UUID.fullmatch(mrid) for mrid in mrids):
         pool = TextPool.of(kept)
         uuids = np.frombuffer(bytes.fromhex("".join(mrids).replace("-", "")), dtype=np.uint8).reshape(-1, 16)

@@ -189,7 +189,12 @@ def _frozen(mask: Masks) -> Masks:
 
 @exercise
 def _supply_one() -> None:
-    zero, one = np.zeros(1, dtype=np.int32), _frozen(np.ones(1, dtype=np.uint8))
-    for array in (zero,):
-        array.flags.writeable = False
-    _kernels.branch_supply(np.zeros(1, dtype=np.int32), one, zero, zero, one, one, 7)
+    node, entry = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int64)
+    mask, own = np.ones(1, dtype=np.uint8), np.ones(1, dtype=np.uint8)
+    node_depth = node.copy()
+    mask.flags.writeable = False
+    _kernels.node_supply(entry, _ONE_EACH, node, own, mask, phases.ABC)
+    _kernels.lowest_depth(entry, _ONE_EACH, node, own, node_depth, own)
+    ends = node.copy()
+    ends.flags.writeable = False
+    _kernels.branch_supply(node, mask, ends, ends, mask, mask, phases.ABC)

@@ -103,7 +103,13 @@ class TextPool:
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextPool:
         """Encodes the texts."""
-        data, ptr = _joined([text.encode() for text in texts])
+        whole = "".join(texts)
+        if whole.isascii():
+            data = np.frombuffer(whole.encode(), dtype=np.uint8).copy()
+            ptr = np.zeros(len(texts) + 1, dtype=np.int64)
+            np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=ptr[1:])
+        else:
+            data, ptr = _joined([text.encode() for text in texts])
         return cls(data, ptr.astype(np.int32) if len(data) < 2**31 else ptr)
 
 

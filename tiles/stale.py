@@ -22,10 +22,11 @@ from twin import phases
 from twin.network import LINE, SWITCH_BRANCH, TRANSFORMER, Network
 from twin.state import Snapshot
 
-__all__ = ["REMEMBERED", "StaleIndex", "StaleTiles"]
+__all__ = ["EPOCH", "StaleIndex", "StaleTiles", "epoch"]
 
-REMEMBERED = 500_000
-"""Tiles whose last revision is kept one by one; beyond, all of them count as changed at the newest."""
+EPOCH = 1024
+"""Every so many revisions all tiles count as changed, so that an index made anew by replaying the log from
+`epoch(head)` on agrees with one that has been there all the time: two processes, or one and itself restarted."""
 
 Longs = NDArray[np.int64]
 _ZOOM_BITS = _kernels.ZOOM_BITS
@@ -69,6 +70,11 @@ class StaleTiles:
         return np.stack([first, last + 1], axis=1)
 
 
+def epoch(revision: int) -> int:
+    """The revision at which all tiles last counted as changed."""
+    return revision - revision % EPOCH
+
+
 class StaleIndex:
     """Remembers for every tile the last revision that changed it. One thread writes, any number read.
 
@@ -76,7 +82,7 @@ class StaleIndex:
     """
 
     def __init__(self, network: Network, source: TileSource, revision: int = 0) -> None:
-        """revision: the newest one before the first call of `changed`."""
+        """revision: the newest one before the first call of `changed`, best `epoch(head)`: see EPOCH."""
         self.network = network
         self.source = source
         self.revision = revision
@@ -97,14 +103,11 @@ class StaleIndex:
         out), now known as changed at this revision."""
         stale = self.difference(before, after, revision)
         with self._lock:
+            if epoch(revision) > self._base:
+                self._base, self._last = epoch(revision), {tileset: {} for tileset in TILESETS}
             self.revision = revision
             for tileset, packed in stale.tiles.items():
-                last = self._last[tileset]
-                if len(last) + len(packed) > REMEMBERED:
-                    self._base = revision
-                    self._last = {name: {} for name in TILESETS}
-                    break
-                last.update(zip(packed.tolist(), repeat(revision)))
+                self._last[tileset].update(zip(packed.tolist(), repeat(revision)))
         return stale
 
     def difference(self, before: Snapshot, after: Snapshot, revision: int) -> StaleTiles:
@@ -225,5 +228,9 @@ def _hex_tiles(hexes: HexPyramid, before: Snapshot, after: Snapshot) -> Longs:
 @exercise
 def _tiles_of_one() -> None:
     none, offsets, place = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32)
+    _kernels.morton(0, 0)
+    indptr, branches = np.zeros(1, np.int64), np.empty(0, np.int32)
+    indptr.flags.writeable = branches.flags.writeable = False
+    _kernels.branches_around(none, indptr, branches)
     _kernels.tiles_of_points(place, place, none, 16, 16)
     _kernels.tiles_of_lines(offsets, place, place, np.empty(0, np.uint8), none, 16, 16)

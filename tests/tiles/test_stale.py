@@ -120,12 +120,21 @@ def test_a_line_over_the_antimeridian_is_stale_on_both_sides() -> None:
             assert source.tile(*address, before) != source.tile(*address, after)
 
 
-def test_what_cannot_be_remembered_counts_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = town()
-    monkeypatch.setattr(stale, "REMEMBERED", 10)
-    index = StaleIndex(network, TileSource(network))
-    index.changed(snapshot(network), snapshot(network, 1, share=1.0), 3)
-    assert index.revision_of("grid", 16, 0, 0) == index.revision_of("hexes", 0, 0, 0) == 3
+def test_an_index_made_anew_from_its_epoch_on_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stale, "EPOCH", 4)
+    network = town(size=0.012)
+    source = TileSource(network)
+    states = [snapshot(network)]
+    index = StaleIndex(network, source)
+    addresses = [address for tileset in ZOOMS for address in every_tile(network, tileset)]
+    for revision in range(1, 12):
+        states.append(operated(network, states[-1], revision))
+        index.changed(states[-2], states[-1], revision)
+        anew = StaleIndex(network, source, stale.epoch(revision))
+        for replayed in range(stale.epoch(revision) + 1, revision + 1):
+            anew.changed(states[replayed - 1], states[replayed], replayed)
+        assert [anew.revision_of(*each) for each in addresses] == [index.revision_of(*each) for each in addresses]
+    assert min(index.revision_of(*each) for each in addresses) == 8
 
 
 def test_bad_calls() -> None:
