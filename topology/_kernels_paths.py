@@ -249,3 +249,44 @@ def roots(order: Ints, parent: Ints) -> tuple[Ints, Ints]:
             root[node] = root[parent[node]]
             depth[node] = depth[parent[node]] + 1
     return root, depth
+
+
+@kernel
+def breadth_first(
+    indptr: Longs, adjacent_node: Ints, adjacent_branch: Ints, member: Masks, start: int, deepest: int
+) -> tuple[Ints, Ints, Ints]:
+    """Nodes reached from `start` in order, the position of each one's parent in that order (-1), and depths."""
+    node_count = indptr.size - 1
+    order = np.empty(256, np.int32)
+    above = np.empty(256, np.int32)
+    depth = np.empty(256, np.int32)
+    seen = np.zeros(node_count, np.bool_)
+    order[0] = start
+    above[0] = -1
+    depth[0] = 0
+    seen[start] = True
+    tail = 1
+    head = 0
+    while head < tail:
+        node = order[head]
+        if depth[head] < deepest:
+            for i in range(indptr[node], indptr[node + 1]):
+                far = adjacent_node[i]
+                if member[adjacent_branch[i]] and not seen[far]:
+                    seen[far] = True
+                    if tail == order.size:
+                        more_order = np.empty(4 * tail, np.int32)
+                        more_order[:tail] = order
+                        order = more_order
+                        more_above = np.empty(4 * tail, np.int32)
+                        more_above[:tail] = above
+                        above = more_above
+                        more_depth = np.empty(4 * tail, np.int32)
+                        more_depth[:tail] = depth
+                        depth = more_depth
+                    order[tail] = far
+                    above[tail] = head
+                    depth[tail] = depth[head] + 1
+                    tail += 1
+        head += 1
+    return order[:tail].copy(), above[:tail].copy(), depth[:tail].copy()
