@@ -211,7 +211,9 @@ class EventStream(Response):
             finally:
                 for task in (gone, told):
                     task.cancel()
-                await asyncio.gather(gone, told, return_exceptions=True)
+                _, ended = await asyncio.gather(gone, told, return_exceptions=True)
+            if isinstance(ended, Exception) and not isinstance(ended, TimeoutError):  # that one is the client's fault
+                raise ended
         finally:
             self._stream.unsubscribe(self._subscriber)
 
