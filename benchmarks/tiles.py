@@ -9,7 +9,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import mapbox_vector_tile
@@ -18,7 +18,7 @@ import numpy as np
 from tiles.cache import compress
 from tiles.geometry import cut_points
 from tiles.index import TileBox
-from tiles.layers import Layer
+from tiles.layers import NAMES_ZOOM, Layer
 from tiles.mercator import lnglat_to_tile
 from tiles.mvt import POINT, Columns, encode_layer, one_of_each
 from tiles.source import TileSource
@@ -151,10 +151,11 @@ def bare_points(layer: Layer, tile: tuple[int, int, int]) -> Row:
 def layer_of(layer: Layer, tile: tuple[int, int, int], snapshot: Snapshot) -> Row:
     """Selection, state, geometry and encoding of one layer with its attributes, without mrid and name."""
     box = TileBox.of(*tile)
+    unnamed = replace(box, zoom=NAMES_ZOOM - 1)
 
     def make() -> bytes:
         selection = layer.select(box)
-        return layer.encode(selection, layer.supply.state(selection.entries, snapshot, 7), 13)
+        return layer.encode(selection, unnamed, layer.supply.state(selection.entries, snapshot, 7))
 
     return _row(f"{layer.name} z{tile[0]}", len(layer.select(box).entries), best(make), make())
 

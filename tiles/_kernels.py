@@ -666,14 +666,14 @@ def put_uuid_value(out: Bytes, at: int, uuids: Bytes, row: int) -> int:
 
 @kernel
 def share_tags(
-    chosen: Longs, combination: Longs, combination_values: Ints, states: Longs, state_values: Ints, value_count: int
+    combination: Longs, combination_values: Ints, states: Longs, state_values: Ints, value_count: int
 ) -> tuple[Longs, Bytes, Longs, Longs]:
     """Tags that many features have in common, written once.
 
-    Returns for each chosen feature which run of tags is its own, the runs with their (runs + 1,) offsets, and the
+    Returns for each feature which run of tags is its own, the runs with their (runs + 1,) offsets, and the
     numbers of the values they refer to, in the order of their index in the layer.
     """
-    count = chosen.size
+    count = combination.size
     keys = combination_values.shape[1]
     state_count = state_values.shape[0]
     met = table_for(min(count, combination_values.shape[0] * state_count))
@@ -687,16 +687,15 @@ def share_tags(
     at = 0
     tag_ptr[0] = 0
     for i in range(count):
-        feature = chosen[i]
-        code = combination[feature] * state_count + states[feature]
+        code = combination[i] * state_count + states[i]
         slot = slot_of(met, code)
         if met[slot, 0] == -1:
             met[slot, 0] = code
             met[slot, 1] = run_count
             for key in range(keys):
-                value = int(combination_values[combination[feature], key])
+                value = int(combination_values[combination[i], key])
                 if value < 0:
-                    value = int(state_values[states[feature], key])
+                    value = int(state_values[states[i], key])
                 if value < 0:
                     continue
                 place = slot_of(known, value)
@@ -714,15 +713,15 @@ def share_tags(
 
 
 @kernel
-def own_values_room(chosen: Longs, columns: Longs, kinds: Longs, text_ptr: Ints | Longs) -> int:
+def own_values_room(columns: Longs, kinds: Longs, text_ptr: Ints | Longs) -> int:
     """Bytes that the values of these features need at most."""
-    room: int = chosen.size * (12 + 12 * columns.shape[1])
+    room: int = columns.shape[0] * (12 + 12 * columns.shape[1])
     for c in range(columns.shape[1]):
         if kinds[c] == UUID:
-            room += chosen.size * 30
+            room += columns.shape[0] * 30
         elif kinds[c] == TEXT:
-            for i in range(chosen.size):
-                text = columns[chosen[i], c]
+            for i in range(columns.shape[0]):
+                text = columns[i, c]
                 if text != ABSENT:
                     room += text_ptr[text + 1] - text_ptr[text]
     return room
@@ -733,7 +732,7 @@ def encode_features(
     kind: int,
     id_key: int,
     ids: Longs,
-    chosen: Longs,
+    shapes: Longs,
     geometry: Bytes,
     geometry_ptr: Longs,
     runs: Longs,
@@ -752,20 +751,20 @@ def encode_features(
     """The features and the values of one MVT layer, each ready to stand in the layer message.
 
     kind: 1 points, 2 lines, 3 polygons. id_key: key of the attribute that repeats the id, -1 for none. ids: (n,).
-    chosen: which of the n geometries to write, ascending. runs, tags, tag_ptr, shared: from `share_tags`; value_pool,
+    shapes: (n,), which of the geometries each has. runs, tags, tag_ptr, shared: from `share_tags`; value_pool,
     value_ptr: those values as they stand in a layer. columns: (n, m) other attributes with their kinds and keys,
     ABSENT where a feature lacks one; texts are numbers of text_ptr, UUIDs rows of uuids, doubles their bits.
     """
-    count = chosen.size
+    count = ids.size
     width = columns.shape[1]
     room = 0
     shared_columns = 0
     for c in range(width):
         shared_columns += column_kinds[c] == SHARED_UINT
     for i in range(count):
-        room += geometry_ptr[chosen[i] + 1] - geometry_ptr[chosen[i]] + tag_ptr[runs[i] + 1] - tag_ptr[runs[i]]
+        room += geometry_ptr[shapes[i] + 1] - geometry_ptr[shapes[i]] + tag_ptr[runs[i] + 1] - tag_ptr[runs[i]]
     out = np.empty(room + count * (40 + 6 * width), np.uint8)
-    value_room = own_values_room(chosen, columns, column_kinds, text_ptr)
+    value_room = own_values_room(columns, column_kinds, text_ptr)
     for i in range(shared.size):
         value_room += value_ptr[shared[i] + 1] - value_ptr[shared[i]]
     values = np.empty(value_room, np.uint8)
@@ -779,18 +778,19 @@ def encode_features(
     index = np.empty(width, np.int64)
     at = 0
     for i in range(count):
-        feature = chosen[i]
+        geometry_begin = geometry_ptr[shapes[i]]
+        geometry_end = geometry_ptr[shapes[i] + 1]
         tag_begin = tag_ptr[runs[i]]
         tag_end = tag_ptr[runs[i] + 1]
         size = tag_end - tag_begin
-        identity = ids[feature]
+        identity = ids[i]
         id_index = value_count
         if id_key >= 0:
             value_at = put_uint_value(values, value_at, identity)
             value_count += 1
             size += 1 + varint_size(id_index)
         for c in range(width):
-            value = columns[feature, c]
+            value = columns[i, c]
             index[c] = -1
             if value == ABSENT:
                 continue
@@ -815,7 +815,7 @@ def encode_features(
                     value_at = put_sint_value(values, value_at, value)
                 value_count += 1
             size += 1 + varint_size(index[c])
-        shape = geometry_ptr[feature + 1] - geometry_ptr[feature]
+        shape = geometry_end - geometry_begin
         body = 5 + varint_size(identity) + varint_size(size) + size + varint_size(shape) + shape
         out[at] = 0x12
         at = put_varint(out, at + 1, body)
@@ -837,7 +837,7 @@ def encode_features(
         out[at + 1] = kind
         out[at + 2] = 0x22
         at = put_varint(out, at + 3, shape)
-        for b in range(geometry_ptr[feature], geometry_ptr[feature + 1]):
+        for b in range(geometry_begin, geometry_end):
             out[at] = geometry[b]
             at += 1
     return out[:at], values[:value_at]

@@ -20,21 +20,20 @@ Longs = NDArray[np.int64]
 class Part:
     """A layer's features in a tile.
 
-    chosen: int64 (n,), which of the selection. priority: uint8 (n,), 0 the most important. size: int64 (n,), extent
+    priority: uint8 (n,), 0 the most important. size: int64 (n,), extent
     of each, so that of lines of one priority the longest stay; points are thinned evenly. feature_bytes: what one
     adds to the compressed tile, about.
     """
 
-    chosen: Longs
     priority: NDArray[np.uint8]
     size: Longs | None
     feature_bytes: float
 
 
 def fit(parts: Sequence[Part], room: float) -> list[Longs]:
-    """`chosen` of each part, cut to about `room` bytes; the same parts and room always give the same answer."""
+    """Which features of each part stay within about `room` bytes, int64, ascending; always the same for the same."""
     kept: list[list[NDArray[np.bool_]]] = [[] for _ in parts]
-    top = max((int(part.priority.max()) for part in parts if len(part.chosen)), default=0)
+    top = max((int(part.priority.max()) for part in parts if len(part.priority)), default=0)
     for priority in range(top + 1):
         here = [part.priority == priority for part in parts]
         needed = sum(np.count_nonzero(mask) * part.feature_bytes for mask, part in zip(here, parts, strict=True))
@@ -42,10 +41,7 @@ def fit(parts: Sequence[Part], room: float) -> list[Longs]:
         for position, (mask, part) in enumerate(zip(here, parts, strict=True)):
             kept[position].append(mask if share == 1 else _thinned(mask, part.size, share))
         room = 0.0 if share < 1 else room - needed
-    return [
-        part.chosen[np.logical_or.reduce(masks)] if masks else part.chosen
-        for part, masks in zip(parts, kept, strict=True)
-    ]
+    return [np.flatnonzero(np.logical_or.reduce(masks)) for masks in kept]
 
 
 def _thinned(mask: NDArray[np.bool_], size: Longs | None, share: float) -> NDArray[np.bool_]:

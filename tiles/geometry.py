@@ -11,7 +11,7 @@ from tiles.mvt import Geometry
 from topology.jit import exercise
 from twin.geometry import LineStrings
 
-__all__ = ["cut_lines", "cut_points", "cut_rings"]
+__all__ = ["cut_lines", "cut_points", "cut_rings", "points_of"]
 
 Longs = NDArray[np.int64]
 
@@ -19,7 +19,12 @@ Longs = NDArray[np.int64]
 def cut_points(index: PointIndex, tile: TileBox) -> tuple[Longs, Geometry]:
     """The entries that the tile shows, (n,), and their geometry."""
     entries = index.entries(tile)
-    return entries, Geometry(*_kernels.cut_points(index.x, index.y, entries, tile.left, tile.top, tile.shift))
+    return entries, points_of(index, entries, tile)
+
+
+def points_of(index: PointIndex, entries: Longs, tile: TileBox) -> Geometry:
+    """Geometry of entries that the tile is known to show."""
+    return Geometry(*_kernels.cut_points(index.x, index.y, entries, tile.left, tile.top, tile.shift))
 
 
 def cut_lines(index: LineIndex, tile: TileBox) -> tuple[Longs, Geometry]:

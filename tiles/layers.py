@@ -73,10 +73,19 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What a tile shows of a layer: entries of its index, int64 (n,), and their geometry."""
+    """What a tile shows of a layer.
+
+    entries: int64 (n,), of its index. shapes: int64 (n,), which geometry each has. geometry: None for points, which
+    are cut when it is known that they stay.
+    """
 
     entries: Longs
-    geometry: Geometry
+    shapes: Longs
+    geometry: Geometry | None
+
+    def take(self, which: Longs) -> Selection:
+        """Some of them."""
+        return Selection(self.entries[which], self.shapes[which], self.geometry)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,27 +125,24 @@ class Layer:
     def select(self, tile: TileBox) -> Selection:
         """What the tile and its buffer hold."""
         if isinstance(self.index, LineIndex):
-            return Selection(*geometry.cut_lines(self.index, tile))
-        return Selection(*geometry.cut_points(self.index, tile))
+            entries, made = geometry.cut_lines(self.index, tile)
+            return Selection(entries, np.arange(len(entries), dtype=np.int64), made)
+        entries = self.index.entries(tile)
+        return Selection(entries, np.arange(len(entries), dtype=np.int64), None)
 
     def encode(
-        self,
-        selection: Selection,
-        states: Longs,
-        zoom: int,
-        chosen: Longs | None = None,
-        depth: Longs | None = None,
-        flow: Longs | None = None,
+        self, selection: Selection, tile: TileBox, states: Longs, depth: Longs | None = None, flow: Longs | None = None
     ) -> bytes:
         """The selection as an MVT layer.
 
-        states: (n,) from `supply`. chosen: which of the selection, ascending; all where None. depth, flow: (n,), of
-        a trace.
+        states: (n,) from `supply`. depth, flow: (n,), of a trace.
         """
-        entries = selection.entries
-        if len(entries) == 0 or (chosen is not None and len(chosen) == 0):
+        entries, shapes, made = selection.entries, selection.shapes, selection.geometry
+        if len(entries) == 0:
             return b""
-        columns = self._columns(entries, zoom, depth)
+        if made is None:
+            assert isinstance(self.index, PointIndex)
+            made, shapes = geometry.points_of(self.index, entries, tile), np.arange(len(entries), dtype=np.int64)
         tags = self.tags
         if flow is not None:
             tags, states = self.traced_tags, states * 3 + flow + 1
@@ -144,12 +150,12 @@ class Layer:
             self.name,
             self.kind,
             self.index.row[entries].astype(np.int64) + 1,
-            selection.geometry,
+            made,
             tags,
             self.combination[entries].astype(np.int64),
             states,
-            columns,
-            chosen=chosen,
+            self._columns(entries, tile.zoom, depth),
+            shapes=shapes,
         )
 
     def _columns(self, entries: Longs, zoom: int, depth: Longs | None) -> Columns:

@@ -146,28 +146,29 @@ def encode_layer(
     states: Longs,
     columns: Columns,
     *,
-    chosen: Longs | None = None,
+    shapes: Longs | None = None,
     repeat_id: bool = True,
 ) -> bytes:
     """One layer of a tile, as the tile message holds it; nothing for no features.
 
-    kind: POINT, LINE or POLYGON. ids: int64 (n,), above 0. combination, states: int64 (n,), rows of `tags`. chosen:
-    which features to write, ascending (all of them where None). repeat_id: also as the attribute `id`.
+    kind: POINT, LINE or POLYGON. ids: int64 (n,), above 0. combination, states: int64 (n,), rows of `tags`. shapes:
+    int64 (n,), which of the geometries each feature has (the first n where None). repeat_id: also as the attribute
+    `id`.
     """
-    if chosen is None:
-        chosen = np.arange(len(ids), dtype=np.int64)
-    if len(chosen) == 0:
+    if shapes is None:
+        shapes = np.arange(len(ids), dtype=np.int64)
+    if len(ids) == 0:
         return b""
     frame = _frame(name, (*tags.keys, *columns.names, *(("id",) if repeat_id else ())))
     column_keys = np.arange(len(tags.keys), len(tags.keys) + len(columns.names), dtype=np.int64)
     runs, run_tags, run_ptr, shared = _kernels.share_tags(
-        chosen, combination, tags.combinations, states, tags.states, len(tags.pool)
+        combination, tags.combinations, states, tags.states, len(tags.pool)
     )
     features, values = _kernels.encode_features(
         kind,
         len(tags.keys) + len(columns.names) if repeat_id else -1,
         ids,
-        chosen,
+        shapes,
         geometry.data,
         geometry.ptr,
         runs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -112,8 +112,8 @@ class TileSource:
         columns = None if trace is None else self.trace_columns(trace)
         parts = [_LayerTile.of(layer, TileBox.of(z, x, y), columns, phases, keep) for layer in wanted]
         if z >= NAMES_ZOOM:
-            return Tile(b"".join(part.encode(snapshot, phases, z) for part in parts))
-        return _fitted(parts, snapshot, phases, z)
+            return Tile(b"".join(part.encode(snapshot, phases) for part in parts))
+        return _fitted(parts, snapshot, phases)
 
     def tilejson(self, base_url: str, tileset: str, *, query: str = "", version: str = "1.0.0") -> dict[str, object]:
         """TileJSON 3.0; see `tiles.tilejson`. Raises UnknownTileset."""
@@ -141,68 +141,68 @@ class TileSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LayerTile:
-    """What a tile may show of one layer. chosen: which of the selection; all where None."""
+    """What a tile may show of one layer; depth and flow with a trace only, each int64 (n,)."""
 
     layer: Layer
+    tile: TileBox
     selection: Selection
-    chosen: Longs | None
     depth: Longs | None = None
     flow: Longs | None = None
 
     @classmethod
     def of(cls, layer: Layer, tile: TileBox, trace: TraceColumns | None, phases: int, keep: Keep | None) -> _LayerTile:
-        selection = layer.select(tile)
-        entries = selection.entries
-        depth = flow = None
-        shown: NDArray[np.bool_] | None = None
-        if trace is not None:
-            depth, flow = layer.supply.traced(entries, trace)
-            shown = depth >= 0
+        whole = cls(layer, tile, layer.select(tile))
+        entries = whole.selection.entries
         if phases & phase_codes.ABC != phase_codes.ABC:
-            present = layer.supply.present(entries, phases)
-            shown = present if shown is None else shown & present
+            whole = whole.take(np.flatnonzero(layer.supply.present(entries, phases)))
         if keep is not None and layer.name in keep:
-            kept = keep[layer.name][layer.index.row[entries]]
-            shown = kept if shown is None else shown & kept
-        return cls(layer, selection, None if shown is None else np.flatnonzero(shown), depth, flow)
+            rows = layer.index.row[whole.selection.entries]
+            whole = whole.take(np.flatnonzero(keep[layer.name][rows]))
+        if trace is not None:
+            depth, flow = layer.supply.traced(whole.selection.entries, trace)
+            whole = replace(whole, depth=depth, flow=flow).take(np.flatnonzero(depth >= 0))
+        return whole
 
-    def encode(self, snapshot: Snapshot, phases: int, zoom: int, chosen: Longs | None = None) -> bytes:
-        if len(self.selection.entries) == 0:
+    def __len__(self) -> int:
+        return len(self.selection.entries)
+
+    def take(self, which: Longs) -> _LayerTile:
+        """Some of its features."""
+        depth = None if self.depth is None else self.depth[which]
+        flow = None if self.flow is None else self.flow[which]
+        return _LayerTile(self.layer, self.tile, self.selection.take(which), depth, flow)
+
+    def encode(self, snapshot: Snapshot, phases: int) -> bytes:
+        if len(self) == 0:
             return b""
         states = self.layer.supply.state(self.selection.entries, snapshot, phases)
-        chosen = self.chosen if chosen is None else chosen
-        return self.layer.encode(self.selection, states, zoom, chosen, self.depth, self.flow)
+        return self.layer.encode(self.selection, self.tile, states, self.depth, self.flow)
 
-    def part(self, scale: float) -> Part:
-        entries, chosen = self.selection.entries, self.chosen
-        if chosen is None:
-            chosen = np.arange(len(entries), dtype=np.int64)
-        index = self.layer.index
-        size = index.extent(entries[chosen]) if isinstance(index, LineIndex) else None
-        return Part(chosen, self.layer.priority[entries[chosen]], size, _FEATURE_BYTES[self.layer.name] * scale)
+    def part(self) -> Part:
+        entries, index = self.selection.entries, self.layer.index
+        size = index.extent(entries) if isinstance(index, LineIndex) else None
+        return Part(self.layer.priority[entries], size, _FEATURE_BYTES[self.layer.name])
 
 
-def _fitted(parts: list[_LayerTile], snapshot: Snapshot, phases: int, zoom: int) -> Tile:
+def _fitted(layers: list[_LayerTile], snapshot: Snapshot, phases: int) -> Tile:
     """The tile with as much as fits, and the layer `partial` saying of each layer how much does not."""
-    scale = 1.0
+    parts = [layer.part() for layer in layers]
+    room = float(COMPRESSED_LIMIT)
     while True:
-        asked = [part.part(scale) for part in parts]
-        chosen = fit(asked, COMPRESSED_LIMIT)
-        data = b"".join(
-            part.encode(snapshot, phases, zoom, kept) for part, kept in zip(parts, chosen, strict=True) if len(kept)
-        )
+        kept = fit(parts, room)
         left_out = {
-            part.layer.name: len(one.chosen) - len(kept)
-            for part, one, kept in zip(parts, asked, chosen, strict=True)
-            if len(kept) < len(one.chosen)
+            layer.layer.name: len(layer) - len(which)
+            for layer, which in zip(layers, kept, strict=True)
+            if len(which) < len(layer)
         }
-        data += _partial(left_out)
+        shown = [layer.take(which) for layer, which in zip(layers, kept, strict=True)]
+        data = b"".join([*(layer.encode(snapshot, phases) for layer in shown), _partial(left_out)])
         if len(data) <= COMPRESSED_LIMIT:
             break
         compressed = len(igzip.compress(data, 1))
         if compressed <= COMPRESSED_LIMIT:
             break
-        scale *= 1.05 * compressed / COMPRESSED_LIMIT
+        room *= 0.95 * COMPRESSED_LIMIT / compressed
     return Tile(data, sum(left_out.values()))
 
 

@@ -106,14 +106,16 @@ def test_the_strict_reader_agrees() -> None:
     assert [feature.id for feature in layer.features] == [feature["id"] for feature in features]
 
 
-def test_chosen_features_only() -> None:
-    geometry = Geometry(np.array([9, 0, 0] * 3, dtype=np.uint8), np.arange(4, dtype=np.int64) * 3)
-    zero = np.zeros(3, dtype=np.int64)
-    columns = Columns((), (), np.empty((3, 0), dtype=np.int64))
+def test_features_may_have_any_of_the_geometries() -> None:
+    geometry = Geometry(np.array([9, 0, 0, 9, 2, 2, 9, 4, 4], dtype=np.uint8), np.arange(4, dtype=np.int64) * 3)
+    zero = np.zeros(2, dtype=np.int64)
+    columns = Columns((), (), np.empty((2, 0), dtype=np.int64))
     tags = mvt.one_of_each({"a": "b"})
-    arguments = ("l", mvt.POINT, np.array([4, 5, 6]), geometry, tags, zero, zero, columns)
-    assert reader.ids(mvt.encode_layer(*arguments, chosen=np.array([0, 2]))) == {"l": [4, 6]}
-    assert mvt.encode_layer(*arguments, chosen=np.array([], dtype=np.int64)) == b""
+    arguments = ("l", mvt.POINT, np.array([4, 6]), geometry, tags, zero, zero, columns)
+    features = reader.read(mvt.encode_layer(*arguments, shapes=np.array([2, 1])))["l"].features
+    assert [(feature.id, feature.parts) for feature in features] == [(4, [[(2, 2)]]), (6, [[(1, 1)]])]
+    nobody = ("l", mvt.POINT, zero[:0], geometry, tags, zero[:0], zero[:0], Columns((), (), columns.values[:0]))
+    assert mvt.encode_layer(*nobody) == b""
     assert "id" not in reader.read(mvt.encode_layer(*arguments, repeat_id=False))["l"].features[0].properties
 
 
