@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
@@ -15,7 +14,6 @@ from starlette.responses import Response
 
 from topology import jit
 from twin.engine import Change, Twin
-from twin.events import ModelReplaced, Recorded
 from twin.network import Network
 from twin.search import SearchIndex
 from twin.state import Snapshot, State
@@ -24,6 +22,7 @@ from twin.transitions import apply
 from web.errors import Gone, NotYet
 from web.files import File
 from web.live_tiles import LiveTiles
+from web.log import lineage, since_model
 from web.metrics import Metrics
 from web.openapi import Operation
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
@@ -47,7 +46,7 @@ class Context:
         self.twin, self.settings, self.operations = twin, settings, operations
         self.workers = Workers(settings.threads, settings.max_waiting)
         self.metrics = Metrics()
-        self.lineage = _lineage(twin)
+        self.lineage = lineage(twin)
         self.stream = Stream(twin, settings)
         self.tiles = LiveTiles(twin, settings.cache_bytes)
         self._search: Kept[str, SearchIndex] = Kept(1)
@@ -91,9 +90,8 @@ class Context:
         return self._past.get((model, revision), lambda: self._folded(current.network, revision))
 
     def _folded(self, network: Network, revision: int) -> Snapshot:
-        log = [] if self.twin.store is None else list(self.twin.store.events(until=revision))
-        since = _since_model(log, network.model)
-        if not since or since[-1].revision != revision:
+        since = since_model(self.twin, network.model, revision)
+        if not since:
             raise Gone("revision", revision, self.twin.revision)
         state = State.normal(network)
         for recorded in since:
@@ -198,19 +196,3 @@ def _asked_by(trace_id: str) -> tuple[TraceRequest, str, int]:
     except (RecursionError, JSONEncodeError) as error:  # nested too deeply; half a character
         raise TraceError("id", trace_id[:40], "not a trace id: it comes from the answer to a trace") from error
     return request, model, revision
-
-
-def _lineage(twin: Twin) -> str:
-    """What tells this log from another one with the same revisions: when it began."""
-    first: Iterator[Recorded] = iter(()) if twin.store is None else twin.store.events(until=1)
-    began = next(first, None)
-    return datetime.now(UTC).isoformat() if began is None else began.recorded_at.isoformat()
-
-
-def _since_model(log: list[Recorded], model: str) -> list[Recorded]:
-    """The log from the last event on that put a model in force; empty where that was another model."""
-    for first in range(len(log) - 1, -1, -1):
-        event = log[first].event
-        if isinstance(event, ModelReplaced):
-            return log[first:] if event.model == model else []
-    return []

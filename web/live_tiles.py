@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 
 from tiles.cache import CachedTile, TileCache, TileKey, compress
 from tiles.source import TILESETS, TileSource
-from tiles.stale import StaleIndex, StaleTiles
+from tiles.stale import StaleIndex, StaleTiles, epoch
 from twin.engine import Change, Twin
+from twin.events import SwitchOperated
 from twin.network import Network
 from twin.phases import ABC
 from twin.state import Snapshot
 from twin.traces import TraceResult
+from web.log import since_model
 from web.stream import EVERYTHING, Stale
 
+MOST_REPLAYED = 256
+"""Revisions that a starting server replays, at some milliseconds each."""
 MOST_RANGES = 2_000
 """Ranges that one message names; beyond, it says that all tiles are stale."""
 
@@ -52,6 +56,31 @@ class _Shown:
         source = TileSource(current.network)
         return cls(source, StaleIndex(current.network, source, current.revision), current, normal)
 
+    @classmethod
+    def resumed(cls, twin: Twin) -> _Shown:
+        """As a process would have it that ran since the epoch began, so that both give tiles the same ETags.
+
+        Where that is too far back to be replayed quickly, tiles count as changed at the head: asked for once more
+        than needed, and never wrong.
+        """
+        shown = cls.begin(twin.current, twin.normal)
+        network, head = twin.network, twin.revision
+        log = since_model(twin, network.model, head)
+        base = max(epoch(head), log[0].revision) if log else head
+        if head - base > MOST_REPLAYED:
+            return shown
+        index = StaleIndex(network, shown.source, base)
+        replayed = Twin(network, log=[recorded for recorded in log if recorded.revision <= base])
+
+        def learn(change: Change) -> None:
+            index.changed(change.before, change.after, change.recorded.revision)
+
+        replayed.subscribe(learn)
+        for recorded in log:
+            if recorded.revision > base and isinstance(recorded.event, SwitchOperated):
+                replayed.switch(recorded.event.operations, normal=recorded.event.normal)
+        return replace(shown, index=index)
+
 
 class LiveTiles:
     """Follows a twin; any thread may ask."""
@@ -59,7 +88,7 @@ class LiveTiles:
     def __init__(self, twin: Twin, cache_bytes: int) -> None:
         self._twin = twin
         self.cache = TileCache(cache_bytes)
-        self._shown = _Shown.begin(twin.current, twin.normal)
+        self._shown = _Shown.resumed(twin)
 
     def follow(self, change: Change) -> Stale:
         """Takes in a change, from the writing thread; returns the tiles that it made stale."""
