@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import h3.api.basic_str as h3
+import mapbox_vector_tile
 import numpy as np
 import pytest
 
@@ -58,6 +59,7 @@ def cells_by_tile(pyramid: HexPyramid, z: int, state: Snapshot) -> dict[tuple[in
     for x, y in tiles_near(pyramid, z):
         data = pyramid.tile(z, x, y, state)
         features = reader.read(data)["hexes"].features if data else []
+        assert len(mapbox_vector_tile.decode(data)["hexes"]["features"] if data else []) == len(features)
         found[x, y] = {str(feature.properties["h3"]): feature.properties for feature in features}
         assert len(found[x, y]) == len(features)
         for feature in features:

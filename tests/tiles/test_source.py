@@ -16,7 +16,9 @@ from tiles import source as source_module
 from tiles.layers import LAYER_NAMES
 from tiles.mercator import TileAddressError, code_to_tile, lnglat_to_tile, tile_to_code
 from tiles.source import TileSource, UnknownLayer, UnknownTileset
+from tiles.stale import StaleIndex
 from topology.trace import Options, Start, connected
+from twin.components import CONNECTIVITY_NODE, ENERGY_CONSUMER, Table
 from twin.network import Network
 from twin.state import Snapshot
 
@@ -228,3 +230,27 @@ def test_any_number_of_threads(source: TileSource, network: Network) -> None:
     shared = TileSource(network)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda arguments: shared.tile(*arguments), work)) == alone
+
+
+def least(**tables: Table) -> Network:
+    nodes = Table(CONNECTIVITY_NODE, {"mrid": ["n"], "lng": [9.0], "lat": [48.0]})
+    return Network.from_tables("least", {"nodes": nodes, **tables})
+
+
+def test_the_least_of_networks() -> None:
+    at = tuple(int(part) for part in lnglat_to_tile(*CENTRE, 16))
+    empty = least()
+    state = snapshot(empty)
+    assert TileSource(empty).tile("grid", 16, *at, state).data == b""
+    assert TileSource(empty).tile("hexes", 0, 0, 0, state).data == b""
+    one = least(consumers=Table(ENERGY_CONSUMER, {"mrid": ["c"], "node": [0]}))
+    feature = reader.read(TileSource(one).tile("grid", 16, *at, snapshot(one)).data)["meters"].features[0]
+    assert feature.properties == {
+        "id": 1, "class": "EnergyConsumer", "phases": "ABC", "energized": 0, "customers": 1, "mrid": "c"
+    }  # fmt: skip
+    assert StaleIndex(one, TileSource(one)).changed(snapshot(one), snapshot(one), 1).tiles["grid"].tolist() == []
+
+
+def test_the_snapshot_must_be_of_the_same_network(source: TileSource) -> None:
+    with pytest.raises(ValueError, match="another network"):
+        source.tile("grid", 10, 0, 0, snapshot(town()))
