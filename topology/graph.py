@@ -9,7 +9,7 @@ from topology import _kernels
 from topology.jit import exercise
 from topology.masks import Ints, Longs, Masks, as_ints, as_masks, check_indices
 
-__all__ = ["Graph", "Numbering", "build"]
+__all__ = ["Graph", "Numbering", "build", "small", "small_states"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,3 +132,12 @@ def _exercise() -> None:
 def small() -> Numbering:
     """A source, a line, a ring and a tie: what the warm-up runs on."""
     return build(5, [0, 1, 2, 3, 2], [1, 2, 3, 1, 4], [7] * 5, [7, 7, 7, 7, 0], [7, 0, 0, 0, 7])
+
+
+def small_states() -> list[tuple[Graph, Masks, Masks]]:
+    """Its graph with conducting branches and sources: all closed, and radial."""
+    graph = small().graph
+    sources = np.array([7, 0, 0, 0, 0], np.uint8)
+    radial = graph.branch_phases.copy()
+    radial[graph.chord] = 0
+    return [(graph, graph.branch_phases, sources), (graph, radial, sources)]

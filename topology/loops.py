@@ -12,7 +12,7 @@ from topology import _kernels, _kernels_blocks, _kernels_paths
 from topology._search import fed_by_forest
 from topology.blocks import grow, phase_groups
 from topology.energize import energize
-from topology.graph import Graph, small
+from topology.graph import Graph, small_states
 from topology.jit import exercise
 from topology.masks import ABC, Flags, Ints, Longs, Masks, as_ints, as_masks
 from topology.results import NONE
@@ -200,7 +200,7 @@ def _add_along_bridges(
 
 @exercise
 def _exercise() -> None:
-    graph = small().graph
-    for sources in ([7, 0, 0, 0, 0], [7, 0, 1, 0, 0]):
-        find_loops(graph, graph.branch_phases, sources)
-        exclusive_weight(graph, graph.branch_phases, sources, np.arange(6), [7] * 5, [1] * 5)
+    for graph, conducting, sources in small_states():
+        for fed in (sources, np.array([7, 0, 1, 0, 0], np.uint8)):
+            find_loops(graph, conducting, fed)
+            exclusive_weight(graph, conducting, fed, np.arange(6), [7] * 5, [1] * 5)

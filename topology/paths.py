@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from topology import _kernels_paths
 from topology._search import Search, flows
 from topology.blocks import phase_groups
-from topology.graph import Graph, small
+from topology.graph import Graph, small_states
 from topology.jit import exercise
 from topology.masks import Ints, Masks, as_ints, as_masks
 from topology.results import NONE, Options, Start, Trace
@@ -172,8 +172,7 @@ def protection(
 
 @exercise
 def _exercise() -> None:
-    graph = small().graph
-    sources = np.array([7, 0, 0, 0, 0], np.uint8)
     start, goal = Start(as_ints([1])), Start(as_ints([2]))
-    shortest_path(graph, graph.branch_phases, sources, start, goal)
-    protection(graph, graph.branch_phases, sources, goal, [True] * graph.branch_count)
+    for graph, conducting, sources in small_states():
+        shortest_path(graph, conducting, sources, start, goal)
+        protection(graph, conducting, sources, goal, [True] * graph.branch_count)

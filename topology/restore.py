@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topology.energize import Energizer, energize
-from topology.graph import Graph, small
+from topology.graph import Graph, small_states
 from topology.jit import exercise
 from topology.loops import exclusive_weight
 from topology.masks import ABC, Flags, Ints, Masks, as_ints, as_masks
@@ -209,5 +209,7 @@ def _flags(values: ArrayLike, size: int, name: str) -> Flags:
 
 @exercise
 def _exercise() -> None:
-    graph = small().graph
-    isolation(graph, graph.branch_phases, [7, 0, 0, 0, 0], Start(as_ints([1])), [True] * graph.branch_count)
+    for graph, conducting, sources in small_states():
+        may = [True] * graph.branch_count
+        isolation(graph, conducting, sources, Start(as_ints([1])), may)
+        restorations(graph, conducting, sources, may, [1], np.arange(6), [7] * 5, [1] * 5)

@@ -9,7 +9,7 @@ from topology import _kernels_blocks, _kernels_walk
 from topology._search import Search, fed_by_forest
 from topology.blocks import Blocks, direction, grow, phase_groups
 from topology.energize import energize
-from topology.graph import Graph, small
+from topology.graph import Graph, small_states
 from topology.jit import exercise
 from topology.masks import ABC, Ints, Masks, as_ints, as_masks, check_indices
 from topology.results import NONE, Options, Reason, Start, Trace
@@ -317,11 +317,9 @@ def _fed_through(search: Search, conducting: Masks, feeds: Masks, energized: Mas
 
 @exercise
 def _exercise() -> None:
-    graph = small().graph
-    sources = np.array([7, 0, 0, 0, 0], np.uint8)
-    for conducting in (graph.branch_phases, np.array([7, 7, 7, 0, 7], np.uint8)):
+    start = Start(nodes=as_ints([1]))
+    for graph, conducting, sources in small_states():
         energized = energize(graph, conducting, sources)
-        start = Start(nodes=as_ints([1]))
         connected(graph, conducting, sources, start)
         upstream(graph, conducting, sources, start, energized=energized)
         for mode in MODES:
