@@ -69,7 +69,7 @@ class Viewer:
                     window.calm = 0;
                     return false;
                 }
-                return (window.calm = (window.calm ?? 0) + 1) > 12;
+                return (window.calm = (window.calm ?? 0) + 1) > 6;
             }""",
             polling=50,
         )

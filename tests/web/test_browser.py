@@ -282,8 +282,7 @@ def test_back_to_normal_ends_the_outages(show: Show, address: str, normal: None)
     viewer = show().open()
     wait_for_outages(viewer.page, 1)
     viewer.confirm("#outages")
-    wait_for_outages(viewer.page, 0)
-    assert "No outages" in viewer.text("#outages")
+    viewer.page.wait_for_selector("#outages h2:text-is('No outages')")
     assert viewer.text("#kpi-share") == "100 %"
 
 
@@ -297,6 +296,25 @@ def test_a_shown_trace_follows_the_state(show: Show, address: str, normal: None)
     request = {"kind": "downstream", "start": [BREAKER], "elements": False}
     now = httpx.post(f"{address}/api/traces", json=request).json()
     assert viewer.number("#total-customers") == now["customers"]
+
+
+def test_tabs_share_one_event_stream_and_pass_it_on(show: Show, address: str, normal: None) -> None:
+    first = show().open()
+    streams: list[str] = []
+    context = first.page.context
+    context.on("request", lambda request: streams.append(request.url) if "/api/stream" in request.url else None)
+    second = Viewer(context.new_page(), address, first.pictures).open()
+    second.page.wait_for_selector("#live.on")
+    operated(address, BREAKER, opened=True)
+    for viewer in (first, second):
+        wait_for_outages(viewer.page, 1)
+    assert streams == []
+    first.page.close()
+    second.page.wait_for_selector("#live.on")
+    operated(address, BREAKER, opened=False)
+    wait_for_outages(second.page, 0)
+    assert len(streams) == 1
+    assert second.errors == [] and second.strangers == []
 
 
 # --- search and links
@@ -416,11 +434,10 @@ def test_nothing_is_cut_off_at_any_size(show: Show, size: str, scheme: Scheme) -
 
 def test_a_new_theme_keeps_what_is_shown(show: Show) -> None:
     viewer = show().open(element=LINE, trace="downstream", **{"from": LINE})
-    before = viewer.ask("gridtwin.map.map.getPaintProperty('background', 'background-color')")
+    paper = "gridtwin.map.map.getStyle()?.layers[0].paint['background-color']"
+    before = viewer.ask(paper)
     viewer.page.emulate_media(color_scheme="dark")
-    viewer.page.wait_for_function(
-        "before => gridtwin.map.map.getPaintProperty('background', 'background-color') !== before", arg=before
-    )
+    viewer.page.wait_for_function(f"before => ![undefined, before].includes({paper})", arg=before)
     viewer.settled()
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['trace-line']}).length") > 10
 

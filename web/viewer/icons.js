@@ -47,6 +47,18 @@ export function mapImages({ paper, ink, trace }) {
       c.fillStyle = trace;
       c.fillRect(6, 9, 8, 2.2);
     }),
+    "gt-start": draw(26, (c) => {
+      const ring = (radius, colour) => {
+        c.beginPath();
+        c.arc(13, 13, radius, 0, 7);
+        c.fillStyle = colour;
+        c.fill();
+      };
+      ring(12, paper);
+      ring(10, trace);
+      ring(6.5, paper);
+      ring(3.5, trace);
+    }),
     "gt-source": draw(24, (c) => {
       c.fillStyle = ink;
       c.strokeStyle = paper;

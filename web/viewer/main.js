@@ -137,16 +137,18 @@ async function choose({ layer, id }) {
 /** Traces and shows it; quiet: after a change of state, without moving the map. */
 async function runTrace(kind, from, { push = true, quiet = false } = {}) {
   let trace;
-  let name = from;
+  let start;
   try {
-    [trace, name] = await Promise.all([api.trace(kind, from), nameOf(from)]);
+    [trace, start] = await Promise.all([api.trace(kind, from), startOf(from)]);
   } catch (error) {
     if (quiet && error.status === 0) return;
     clearTrace({ push: false });
     notify(error.status === 404 ? `The trace cannot begin at “${from}”: this network has no such element.` : error.message, "error");
     return;
   }
-  app.trace = { kind, from, name, result: trace };
+  const name = start.name || from;
+  trace.start = start.geometry;
+  app.trace = { kind, from, start, result: trace };
   if (push) address.write({ trace: { kind, from } });
   app.map?.showTrace(trace);
   traces.show(trace, from, name, {
@@ -170,11 +172,10 @@ async function addLines(trace, kind, from) {
   app.map.showTrace(trace);
 }
 
-async function nameOf(mrid) {
-  if (app.card?.mrid === mrid) return app.card.name || mrid;
-  if (app.trace?.from === mrid) return app.trace.name;
-  const { name } = await api.element(mrid);
-  return name || mrid;
+/** Name and geometry of the element that a trace starts from; it has been read already as a rule. */
+async function startOf(mrid) {
+  if (app.card?.mrid === mrid) return app.card;
+  return app.trace?.from === mrid ? app.trace.start : api.element(mrid);
 }
 
 function clearTrace({ push = true } = {}) {

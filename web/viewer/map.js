@@ -84,7 +84,7 @@ export class NetworkMap {
       [point.x - REACH, point.y - REACH],
       [point.x + REACH, point.y + REACH],
     ];
-    const drawn = this.map.getStyle().layers;
+    const drawn = this.map.getStyle()?.layers ?? []; // none while a style is loading
     const layers = drawn.filter((layer) => layer.source === grid && layer.id !== "outage-glow").map((layer) => layer.id);
     const traced = TRACE_LAYERS.filter((layer) => this.map.getLayer(layer));
     const found = new Map();
@@ -210,6 +210,14 @@ function drawTrace(map, trace) {
   else addTrace(map, theme.overlay(), tracePath(trace));
 }
 
+/** Where the mark of a geometry goes: halfway along the middle piece of a line. */
+function middle({ type, coordinates }) {
+  if (type === "Point") return coordinates;
+  const piece = Math.floor(coordinates.length / 2);
+  const [a, b] = [coordinates[piece - 1], coordinates[piece]];
+  return [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+}
+
 function marks(trace) {
   const at = (place, icon, size) => ({
     type: "Feature",
@@ -221,6 +229,10 @@ function marks(trace) {
     ...placed(trace.boundaries).map((place) => at(place, "gt-boundary", 0.9)),
     ...placed(trace.sources).map((place) => at(place, "gt-source", 1)),
   ];
+  if (trace.start) {
+    const [lng, lat] = middle(trace.start);
+    features.push(at({ lng, lat }, "gt-start", 1));
+  }
   if (trace.lines) features.push(...trace.lines);
   else if (trace.bounds) {
     const [left, bottom, right, top] = trace.bounds;

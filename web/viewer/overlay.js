@@ -59,7 +59,8 @@ export function addOutages(map, colours, grid) {
 export function addTrace(map, colours, tiles) {
   map.addSource("trace", { type: "vector", tiles: [tiles], minzoom: 10, maxzoom: 16 });
   const above = "far-line";
-  const width = byZoom(10, 2, 13, 3, 15, 5, 18, 9);
+  const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
+  const width = byZoom(10, byVoltage(1.2, 2), 13, byVoltage(1.4, 3), 15, byVoltage(3, 5), 18, byVoltage(7, 9));
   const line = { source: "trace", "source-layer": "lines" };
   const round = { "line-cap": "round", "line-join": "round" };
   const add = (layer) => map.addLayer(layer, above);
@@ -84,7 +85,7 @@ export function addTrace(map, colours, tiles) {
     type: "symbol",
     ...line,
     minzoom: 12.5,
-    filter: ["!=", ["coalesce", ["get", "flow"], 0], 0],
+    filter: ["all", ["!=", ["coalesce", ["get", "flow"], 0], 0], ["any", [">=", ["coalesce", ["get", "kv"], 10], 1], [">=", ["zoom"], 15]]],
     layout: {
       "symbol-placement": "line",
       "symbol-spacing": 90,
@@ -98,7 +99,7 @@ export function addTrace(map, colours, tiles) {
   const radius = {
     meters: byZoom(13, 1.5, 18, 5),
     transformers: byZoom(11, 2.5, 17, 8),
-    switches: byZoom(13, 1.5, 17, 6),
+    switches: byZoom(13, 0.8, 15, 2.2, 17, 6),
     substations: byZoom(10, 4, 15, 9),
   };
   for (const layer of POINTS) {
@@ -113,7 +114,7 @@ export function addTrace(map, colours, tiles) {
         "circle-radius": radius[layer],
         "circle-color": hollow,
         "circle-stroke-color": layer === "meters" ? colours.paper : colours.trace,
-        "circle-stroke-width": layer === "meters" ? 0.5 : 2,
+        "circle-stroke-width": layer === "meters" ? 0.5 : byZoom(13, 1.2, 16, 2),
       },
     });
   }
