@@ -74,7 +74,7 @@ def _layer(identity: str, kind: str, source: str, source_layer: str, **rest: Jso
 def _hex_layers(font: str) -> list[Json]:
     out, customers = _get("customers_out"), _get("customers")
     crowd: list[Json] = ["interpolate", ["linear"], ["ln", ["+", 1, customers]]]
-    blues: list[Json] = [*crowd, 0, "#e4edf3", 3, "#b5d0e2", 6, "#6fa8cc", 10, LIVE]
+    blues: list[Json] = [*crowd, 0, "#cfe0eb", 3, "#a3c7de", 6, "#5f9fc8", 10, LIVE]
     share: list[Json] = ["/", out, ["max", 1, customers]]
     fires: list[Json] = ["interpolate", ["linear"], share, 0, "#f6d9a8", 0.3, SOME, 1, DEAD]
     some_out: list[Json] = [">", out, 0]
@@ -135,11 +135,12 @@ def _line_layers() -> list[Json]:
 
 
 def _point_layers() -> list[Json]:
+    small_first = _by_zoom(12.5, _by_kv(0.3, 1.2, 2.5, 3), 15.5, _by_kv(1.5, 3, 4, 5), 17, 6)
     hollow: list[Json] = ["case", ["==", ["get", "open"], True], HALO, _SUPPLY]
     return [
         _circles("meters", 14.0, _by_zoom(14, 1.2, 18, 5), _SUPPLY, HALO, 0.5),
         _circles("transformers", FADE_BEGIN + 1, _by_zoom(12, _by_kv(1, 1.5, 5, 6), 17, 9), HALO, _SUPPLY, 2.5),
-        _circles("switches", FADE_BEGIN + 1.5, _by_zoom(12.5, _by_kv(0.5, 1.5, 2.5, 3), 17, 6), hollow, _SUPPLY, 1.5),
+        _circles("switches", FADE_BEGIN + 1.5, small_first, hollow, _SUPPLY, 1.5),
         _circles("substations", FADE_BEGIN, _by_zoom(11, 4, 15, 9), INK, _SUPPLY, 3),
     ]
 
