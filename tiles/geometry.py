@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles import _kernels
+from tiles import _kernels_cut
 from tiles.index import LineIndex, PointIndex, TileBox
 from tiles.mvt import Geometry
 from topology.jit import exercise
@@ -24,7 +24,7 @@ def cut_points(index: PointIndex, tile: TileBox) -> tuple[Longs, Geometry]:
 
 def points_of(index: PointIndex, entries: Longs, tile: TileBox) -> Geometry:
     """Geometry of entries that the tile is known to show."""
-    return Geometry(*_kernels.cut_points(index.x, index.y, entries, tile.left, tile.top, tile.shift))
+    return Geometry(*_kernels_cut.cut_points(index.x, index.y, entries, tile.left, tile.top, tile.shift))
 
 
 def cut_lines(index: LineIndex, tile: TileBox) -> tuple[Longs, Geometry]:
@@ -32,7 +32,7 @@ def cut_lines(index: LineIndex, tile: TileBox) -> tuple[Longs, Geometry]:
 
     A line shorter than a unit stays as a segment one unit long.
     """
-    entries, data, ptr = _kernels.cut_lines(
+    entries, data, ptr = _kernels_cut.cut_lines(
         index.offsets,
         index.x,
         index.y,
@@ -52,7 +52,7 @@ def cut_rings(polygon: Longs, offsets: Longs, x: NDArray[np.float64], y: NDArray
     polygon: (rings,), which polygon each ring is of, ascending. offsets: (rings + 1,) into x and y. Rings come out
     clockwise on screen; those without area are left out.
     """
-    shown, data, ptr = _kernels.cut_rings(polygon, offsets, x, y)
+    shown, data, ptr = _kernels_cut.cut_rings(polygon, offsets, x, y)
     return shown, Geometry(data, ptr)
 
 

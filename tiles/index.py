@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles import _kernels
+from tiles import _kernels, _kernels_cut
 from tiles._kernels import BUFFER, EXTENT
 from tiles.mercator import MAX_ZOOM, WORLD, WORLD_BITS, lnglat_to_unit, lnglat_to_world, unit_to_world
 from topology.jit import exercise
@@ -125,7 +125,7 @@ class LineIndex:
             ordered,
             x,
             y,
-            _kernels.vertex_zooms(ordered, x, y, MAX_ZOOM),
+            _kernels_cut.vertex_zooms(ordered, x, y, MAX_ZOOM),
         )
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles import _kernels
+from tiles import _kernels_live
 from topology.jit import exercise
 from twin import phases
 from twin.network import Network
@@ -100,7 +100,7 @@ class BranchSupply:
     def state(self, entries: Longs, snapshot: Snapshot, mask: int) -> Longs:
         """`energized` of each."""
         graph = snapshot.network.graph
-        return _kernels.branch_supply(
+        return _kernels_live.branch_supply(
             self.branch[entries],
             graph.branch_phases,
             graph.branch_u,
@@ -161,7 +161,7 @@ class NodeSupply:
     def state(self, entries: Longs, snapshot: Snapshot, mask: int) -> Longs:
         """`energized` of each."""
         ptr = _ONE_EACH if self.ptr is None else self.ptr
-        return _kernels.node_supply(
+        return _kernels_live.node_supply(
             entries, ptr, self.node, self.phases, _frozen(snapshot.energized), mask & phases.ABC
         )
 
@@ -174,7 +174,7 @@ class NodeSupply:
     def traced(self, entries: Longs, trace: TraceColumns) -> tuple[Longs, Longs]:
         """The lowest depth of its nodes, where the trace brought one of its phases; no flow."""
         ptr = _ONE_EACH if self.ptr is None else self.ptr
-        depth = _kernels.lowest_depth(entries, ptr, self.node, self.phases, trace.node_depth, trace.node_phases)
+        depth = _kernels_live.lowest_depth(entries, ptr, self.node, self.phases, trace.node_depth, trace.node_phases)
         return depth, np.zeros(len(entries), dtype=np.int64)
 
 
@@ -193,8 +193,8 @@ def _supply_one() -> None:
     mask, own = np.ones(1, dtype=np.uint8), np.ones(1, dtype=np.uint8)
     node_depth = node.copy()
     mask.flags.writeable = False
-    _kernels.node_supply(entry, _ONE_EACH, node, own, mask, phases.ABC)
-    _kernels.lowest_depth(entry, _ONE_EACH, node, own, node_depth, own)
+    _kernels_live.node_supply(entry, _ONE_EACH, node, own, mask, phases.ABC)
+    _kernels_live.lowest_depth(entry, _ONE_EACH, node, own, node_depth, own)
     ends = node.copy()
     ends.flags.writeable = False
-    _kernels.branch_supply(node, mask, ends, ends, mask, mask, phases.ABC)
+    _kernels_live.branch_supply(node, mask, ends, ends, mask, mask, phases.ABC)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles import _kernels
-from tiles._kernels import ABSENT, BUFFER, DOUBLE, EXTENT, SHARED_UINT, SINT, TEXT, UUID
+from tiles import _kernels_encode
+from tiles._kernels import BUFFER, EXTENT
+from tiles._kernels_encode import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT, UUID
 from topology.jit import exercise
 
 __all__ = [
@@ -161,10 +162,10 @@ def encode_layer(
         return b""
     frame = _frame(name, (*tags.keys, *columns.names, *(("id",) if repeat_id else ())))
     column_keys = np.arange(len(tags.keys), len(tags.keys) + len(columns.names), dtype=np.int64)
-    runs, run_tags, run_ptr, shared = _kernels.share_tags(
+    runs, run_tags, run_ptr, shared = _kernels_encode.share_tags(
         combination, tags.combinations, states, tags.states, len(tags.pool)
     )
-    features, values = _kernels.encode_features(
+    features, values = _kernels_encode.encode_features(
         kind,
         len(tags.keys) + len(columns.names) if repeat_id else -1,
         ids,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles import _kernels
+from tiles import _kernels, _kernels_live, _kernels_stale
 from tiles.hexes import HexPyramid
 from tiles.index import LineIndex
 from tiles.layers import Layer
@@ -29,7 +29,7 @@ EPOCH = 1024
 `epoch(head)` on agrees with one that has been there all the time: two processes, or one and itself restarted."""
 
 Longs = NDArray[np.int64]
-_ZOOM_BITS = _kernels.ZOOM_BITS
+_ZOOM_BITS = _kernels_stale.ZOOM_BITS
 _CODE = (1 << _ZOOM_BITS) - 1
 
 
@@ -133,7 +133,7 @@ class StaleIndex:
         branches = _distinct(
             np.concatenate(
                 [
-                    _kernels.branches_around(nodes, graph.indptr, graph.adjacent_branch),
+                    _kernels_live.branches_around(nodes, graph.indptr, graph.adjacent_branch),
                     np.flatnonzero(before.conducting != after.conducting),
                     network.table_branches[SWITCH_BRANCH][operated],
                 ]
@@ -179,8 +179,10 @@ class _Layer:
         differs = supply.state(entries, before, phases.ABC) != supply.state(entries, after, phases.ABC)
         entries = entries[differs]
         if isinstance(index, LineIndex):
-            return _kernels.tiles_of_lines(index.offsets, index.x, index.y, index.first_zoom, entries, *ZOOMS["grid"])
-        return _kernels.tiles_of_points(index.x, index.y, entries, *ZOOMS["grid"])
+            return _kernels_stale.tiles_of_lines(
+                index.offsets, index.x, index.y, index.first_zoom, entries, *ZOOMS["grid"]
+            )
+        return _kernels_stale.tiles_of_points(index.x, index.y, entries, *ZOOMS["grid"])
 
 
 def _layers(network: Network, source: TileSource) -> list[tuple[Layer, int]]:
@@ -231,6 +233,6 @@ def _tiles_of_one() -> None:
     _kernels.morton(0, 0)
     indptr, branches = np.zeros(1, np.int64), np.empty(0, np.int32)
     indptr.flags.writeable = branches.flags.writeable = False
-    _kernels.branches_around(none, indptr, branches)
-    _kernels.tiles_of_points(place, place, none, 16, 16)
-    _kernels.tiles_of_lines(offsets, place, place, np.empty(0, np.uint8), none, 16, 16)
+    _kernels_live.branches_around(none, indptr, branches)
+    _kernels_stale.tiles_of_points(place, place, none, 16, 16)
+    _kernels_stale.tiles_of_lines(offsets, place, place, np.empty(0, np.uint8), none, 16, 16)

@@ -135,8 +135,11 @@ def _line_layers() -> list[Json]:
 
 
 def _point_layers() -> list[Json]:
-    small_first = _by_zoom(12.5, _by_kv(0.3, 1.2, 2.5, 3), 15.5, _by_kv(1.5, 3, 4, 5), 17, 6)
-    hollow: list[Json] = ["case", ["==", ["get", "open"], True], HALO, _SUPPLY]
+    is_open: list[Json] = ["==", ["get", "open"], True]
+    small_first = _by_zoom(
+        12.5, ["case", is_open, 2, _by_kv(0.3, 1.2, 2.5, 3)], 15.5, ["case", is_open, 5, _by_kv(1.5, 3, 4, 5)], 17, 6
+    )
+    hollow: list[Json] = ["case", is_open, HALO, _SUPPLY]
     return [
         _circles("meters", 14.0, _by_zoom(14, 1.2, 18, 5), _SUPPLY, HALO, 0.5),
         _circles("transformers", FADE_BEGIN + 1, _by_zoom(12, _by_kv(1, 1.5, 5, 6), 17, 9), HALO, _SUPPLY, 2.5),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.tiles.grids import snapshot, town
-from tiles import _kernels
+from tiles import _kernels, _kernels_cut, _kernels_encode, _kernels_live, _kernels_stale
 from tiles.mercator import lnglat_to_tile
 from tiles.source import TileSource
 from tiles.stale import StaleIndex
@@ -12,7 +12,9 @@ from topology.trace import Options, Start, connected
 
 
 def signatures() -> dict[str, int]:
-    kernels = {name: getattr(each, "signatures", None) for name, each in vars(_kernels).items()}
+    modules = (_kernels, _kernels_cut, _kernels_encode, _kernels_live, _kernels_stale)
+    named = {name: each for module in modules for name, each in vars(module).items()}
+    kernels = {name: getattr(each, "signatures", None) for name, each in named.items()}
     return {name: len(found) for name, found in kernels.items() if found is not None}
 
 
