@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.topology_networks import FEEDER_NODES, Case, meshed, radial
 from topology.energize import Energizer, energize
-from topology.graph import build
+from topology.graph import Graph, build
 from topology.jit import warm_up
 from topology.loops import exclusive_weight
 from topology.restore import isolation
@@ -86,11 +86,11 @@ def operating(case: Case, operations: int = 400) -> list[Row]:
     """One switch at a time, Python included: any, feeder heads, ties with their feeder out, the largest."""
     graph, rng = case.graph, np.random.default_rng(3)
     energizer = Energizer(graph, case.conducting, case.sources)
-    heads = graph.parent_branch[np.flatnonzero(graph.parent == 0)]
+    heads = graph.parent_branch[_feeders(graph)]
     kinds = {
         "operate any branch": rng.integers(0, graph.branch_count, operations),
         "operate a feeder head": rng.choice(heads, operations),
-        "operate the largest subtree": [max(heads.tolist(), key=lambda b: graph.end[graph.branch_v[b]])],
+        "operate the substation's breaker": np.repeat(graph.parent_branch[1], 10),
     }
     rows = []
     for what, branches in kinds.items():
@@ -109,6 +109,11 @@ def operating(case: Case, operations: int = 400) -> list[Row]:
     return rows
 
 
+def _feeders(graph: Graph) -> NDArray[np.int64]:
+    """First nodes of the feeders, which all hang on the busbar, node 1."""
+    return np.flatnonzero(graph.parent == 1)
+
+
 def _operate(energizer: Energizer, branch: int, mask: int) -> float:
     branches, masks = np.array([branch], np.int32), np.array([mask], np.uint8)
     start = time.perf_counter()
@@ -122,11 +127,11 @@ def _back_feeding(case: Case, energizer: Energizer, ties: Sequence[int]) -> list
     restored, opened = [], []
     for tie in ties:
         node = int(max(graph.branch_u[tie], graph.branch_v[tie]))
-        while graph.parent[node] > 0:
+        if node < 2:
+            continue
+        while graph.parent[node] > 1:
             node = int(graph.parent[node])
         head = int(graph.parent_branch[node])
-        if head < 0:
-            continue
         _operate(energizer, head, 0)
         restored.append(_operate(energizer, tie, 7))
         _operate(energizer, head, 7)
@@ -156,11 +161,10 @@ def tracing(case: Case) -> list[Row]:
     graph, conducting, sources = case.graph, case.conducting, case.sources
     energized = energize(graph, conducting, sources)
     rng = np.random.default_rng(4)
-    heads = np.flatnonzero(graph.parent == 0)
     rows = []
     for what, starts in (
-        ("downstream, any node", rng.integers(1, case.nodes, 100)),
-        ("downstream, a feeder", heads[:100]),
+        ("downstream, any node", rng.integers(2, case.nodes, 100)),
+        ("downstream, a feeder", _feeders(graph)[:100]),
     ):
         traces, copies = [], []
         for node in starts.tolist():

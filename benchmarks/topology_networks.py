@@ -28,7 +28,7 @@ class Case:
 
 
 def radial(nodes: int, depth: int, ties: int = 0, seed: int = 0) -> Case:
-    """One busbar, feeders of 2,000 nodes about `depth` deep, and open ties between any two nodes."""
+    """A source, its breaker, a busbar, feeders of 2,000 nodes about `depth` deep, open ties between any nodes."""
     u, v = _trees(nodes, depth, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
     u = np.concatenate((u, rng.integers(0, nodes, ties)))
@@ -50,12 +50,12 @@ def meshed(nodes: int, share: float = 0.05, seed: int = 0) -> Case:
 
 
 def _trees(nodes: int, depth: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    each = max(2, min(FEEDER_NODES, nodes - 1))
-    child = np.arange(1, nodes)
-    feeder, place = (child - 1) // each, (child - 1) % each
-    steps = rng.integers(1, max(2, 2 * each // depth), nodes - 1)
-    parent = np.where(place == 0, 0, np.maximum(child - steps, 1 + feeder * each))
-    return parent, child
+    each = max(2, min(FEEDER_NODES, nodes - 2))
+    child = np.arange(2, nodes)
+    feeder, place = (child - 2) // each, (child - 2) % each
+    steps = rng.integers(1, max(2, 2 * each // depth), nodes - 2)
+    parent = np.where(place == 0, 1, np.maximum(child - steps, 2 + feeder * each))
+    return np.append(0, parent), np.append(1, child)
 
 
 def _case(name: str, nodes: int, u: NDArray[np.int64], v: NDArray[np.int64], closed: Masks) -> Case:

@@ -319,3 +319,69 @@ def climb(node: int, parent: Ints, parent_branch: Ints, v: Ints) -> tuple[Ints, 
         node = parent[node]
     nodes[steps] = node
     return nodes, branches, flow
+
+
+@kernel
+def region(
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    sources: Masks,
+    starts: Ints,
+    forced: int,
+    seen: Masks,
+    most: int,
+) -> tuple[Ints, Ints]:
+    """Nodes joined to the starts without passing a source of all phases, those passed first; how many those are.
+
+    The first `forced` starts are passed whatever they are. seen is zero on entry. Gives up beyond `most` nodes:
+    both results are empty then.
+    """
+    inner = np.empty(256, np.int32)
+    inner_count = 0
+    outer = np.empty(256, np.int32)
+    outer_count = 0
+    head = 0
+    next_start = 0
+    i = np.int64(0)
+    i_end = np.int64(0)
+    while True:
+        passed = False
+        if next_start < starts.size:
+            node = starts[next_start]
+            passed = next_start < forced
+            next_start += 1
+        elif i < i_end:
+            node = adjacent_node[i]
+            closed = conducting[adjacent_branch[i]] & 7
+            i += 1
+            if not closed:
+                continue
+        elif head < inner_count:
+            i = indptr[inner[head]]
+            i_end = indptr[inner[head] + 1]
+            head += 1
+            continue
+        else:
+            break
+        if seen[node]:
+            continue
+        seen[node] = 1
+        if inner_count + outer_count >= most:
+            return inner[:0].copy(), outer[:0].copy()
+        if passed or sources[node] & 7 != 7:
+            if inner_count == inner.size:
+                more = np.empty(4 * inner_count, np.int32)
+                more[:inner_count] = inner
+                inner = more
+            inner[inner_count] = node
+            inner_count += 1
+        else:
+            if outer_count == outer.size:
+                more = np.empty(4 * outer_count, np.int32)
+                more[:outer_count] = outer
+                outer = more
+            outer[outer_count] = node
+            outer_count += 1
+    return inner[:inner_count].copy(), outer[:outer_count].copy()

@@ -12,7 +12,7 @@ from topology.graph import Graph
 from topology.masks import ABC, Ints, Masks, Signs, as_masks, check_indices
 from topology.results import NONE, Options, Reason, Start, Trace
 
-__all__ = ["Search", "fed_by_forest", "flows"]
+__all__ = ["Search", "check", "fed_by_forest", "flows"]
 
 
 @dataclass(slots=True)
@@ -39,9 +39,7 @@ class Search:
 
     def __post_init__(self) -> None:
         graph, options, start = self.graph, self.options, self.start
-        check_indices(start.nodes, graph.node_count, "node")
-        for branches in (start.branches, options.barriers, options.filter_barriers):
-            check_indices(branches, graph.branch_count, "branch")
+        check(graph, start, options)
         self.conducting = as_masks(self.conducting, graph.branch_count, "conducting")
         self.sources = as_masks(self.sources, graph.node_count, "sources")
         self.stop = np.zeros(graph.branch_count, np.uint8)
@@ -224,6 +222,13 @@ class Search:
         edges, reasons = self.with_start_boundaries(ints, masks)
         flow = np.empty(0, np.int8)
         return Trace(ints, ints, masks, ints, ints, masks, flow, edges, reasons, ints, status="not_energized")
+
+
+def check(graph: Graph, start: Start, options: Options) -> None:
+    """Raise IndexError for a start or barrier that does not exist."""
+    check_indices(start.nodes, graph.node_count, "node")
+    for branches in (start.branches, options.barriers, options.filter_barriers):
+        check_indices(branches, graph.branch_count, "branch")
 
 
 def sort_key(numbers: Ints, depth: Ints) -> NDArray[np.int64]:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from topology import _kernels_blocks, _kernels_walk
-from topology._search import Search, fed_by_forest
+from topology._region import around
+from topology._search import Search, check, fed_by_forest
 from topology.blocks import Blocks, direction, grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph, small_states
@@ -91,6 +92,21 @@ def upstream(
         trace = _climbed(graph, conducting, sources, start, options, energized)
         if trace is not None:
             return trace
+    check(graph, start, options)
+    region = around(graph, conducting, sources, start, options)
+    if region is not None:
+        return region.outside(_upstream(region.graph, region.conducting, region.sources, region.start, region.options))
+    return _upstream(graph, conducting, sources, start, options, energized)
+
+
+def _upstream(
+    graph: Graph,
+    conducting: Masks,
+    sources: Masks,
+    start: Start,
+    options: Options,
+    energized: Masks | None = None,
+) -> Trace:
     search = Search(graph, conducting, sources, start, options)
     cut, feeds, energized, feeding = search.fed(energized)
     if _all_dead(search, energized):
@@ -163,6 +179,24 @@ def downstream(
         trace = _hanging(graph, conducting, sources, start, options, energized)
         if trace is not None:
             return trace
+    check(graph, start, options)
+    region = around(graph, conducting, sources, start, options)
+    if region is not None:
+        return region.outside(
+            _downstream(region.graph, region.conducting, region.sources, region.start, region.options, mode)
+        )
+    return _downstream(graph, conducting, sources, start, options, mode, energized)
+
+
+def _downstream(
+    graph: Graph,
+    conducting: Masks,
+    sources: Masks,
+    start: Start,
+    options: Options,
+    mode: Mode,
+    energized: Masks | None = None,
+) -> Trace:
     search = Search(graph, conducting, sources, start, options)
     cut, feeds, energized, feeding = search.fed(energized)
     if _all_dead(search, energized):

@@ -7,12 +7,21 @@ import pytest
 
 from tests import oracles
 from tests.topology.grids import Grid, multigraph
+from topology import trace as trace_module
+from topology._region import cut_out
 from topology.energize import energize
 from topology.graph import build
 from topology.results import Options, Reason, Start
 from topology.trace import connected, direction, downstream, subnetwork, upstream
 
 PARTS = 4
+
+
+@pytest.fixture(autouse=True, params=["whole", "region"])
+def regions(request, monkeypatch):
+    """Small networks are traced as a whole; each test runs once more as if they were parts of large ones."""
+    if request.param == "region":
+        monkeypatch.setattr(trace_module, "around", cut_out)
 
 
 def networks(part, count=1000, **sizes):
