@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topology import _kernels, _kernels_walk
-from topology.blocks import direction
+from topology.blocks import Blocks, direction, grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph
-from topology.masks import ABC, Ints, Masks, Signs, as_masks, check_indices
+from topology.masks import ABC, Ints, Masks, Signs, as_ints, as_masks, check_indices
 from topology.results import NONE, Options, Reason, Start, Trace
 
 __all__ = ["Search", "check", "fed_by_forest", "flows"]
@@ -34,6 +34,8 @@ class Search:
     """Plain barriers but those at the start."""
     filters: Ints = field(default_factory=lambda: NONE)
     """Filter barriers but those at the start."""
+    grown: list[tuple[int, Blocks]] | None = None
+    """Blocks by phases, if they were found on the way to the result: they tell flows."""
     halted: Ints = field(default_factory=lambda: NONE)
     """Start branches that are barriers, where the trace stops at once."""
 
@@ -175,7 +177,6 @@ class Search:
             u, v = graph.branch_u[branches], graph.branch_v[branches]
             at = (u[self.sources[u] & carried > 0], v[self.sources[v] & carried > 0])
             sources = np.concatenate((*at, nodes[self.sources[nodes] & mask[nodes] > 0]))
-        conducting, feeds = fed or (self.conducting if self.state is None else self.state, self.sources)
         return Trace(
             nodes,
             depth[nodes],
@@ -183,11 +184,63 @@ class Search:
             branches,
             branch_depth,
             carried,
-            flows(graph, conducting, feeds, branches, carried, energized),
+            self.flow(branches, carried, mask, rule, energized, fed),
             boundaries,
             reasons,
             np.unique(sources),
         )
+
+    def flow(
+        self,
+        branches: Ints,
+        carried: Masks,
+        mask: Masks,
+        rule: int,
+        energized: Masks | None,
+        fed: tuple[Masks, Masks] | None,
+    ) -> Signs:
+        """Flows in the branches of the result, in as small a part of the network as tells them."""
+        if fed is None:
+            state = self.conducting if self.state is None else self.state
+            state = as_masks(state, self.graph.branch_count, "conducting")
+            return flows(self.graph, state, self.sources, branches, carried, energized)
+        if self.grown is not None:
+            return flows_in(self.graph, self.grown, branches, carried)
+        if rule == _kernels_walk.CARRIED_BY_BOTH_ENDS and energized is not None:
+            found = self.flow_below(branches, carried, mask, fed[0], energized)
+            if found is not None:
+                return found
+        return flows(self.graph, *fed, branches, carried, energized)
+
+    def flow_below(
+        self, branches: Ints, carried: Masks, mask: Masks, conducting: Masks, energized: Masks
+    ) -> Signs | None:
+        """Flows in what a single start alone feeds: nothing but the start can be where power enters it."""
+        graph, start = self.graph, self.start
+        if start.nodes.size + start.branches.size != 1 or start.terminal.any():
+            return None
+        roots = start.nodes
+        first = 0
+        if start.branches.size:
+            u, v = int(graph.branch_u[start.branches[0]]), int(graph.branch_v[start.branches[0]])
+            live = conducting[start.branches[0]] & energized[u] & energized[v] & self.limit
+            if branches.size == 0 or not live or (mask[u] & live, mask[v] & live) not in ((0, live), (live, 0)):
+                return None
+            first = 1 if mask[v] & live else -1
+            roots = as_ints([v if first == 1 else u])
+        inside = np.zeros(graph.branch_count, np.uint8)
+        inside[branches] = carried
+        inside[start.branches] = 0
+        enters = np.zeros(graph.node_count, np.uint8)
+        enters[roots] = mask[roots]
+        result = flows_in(
+            graph,
+            [(bits, grow(graph, inside, enters, phase)) for phase, bits in phase_groups(self.limit, inside, enters)],
+            branches,
+            carried,
+        )
+        result[np.isin(branches, start.branches)] = first
+        return result
 
     def with_starts(self, met: Ints, carried: Masks, mask: Masks, depth: Ints) -> tuple[Ints, Ints, Masks]:
         """Branches of the result by depth, then number; start branches that conduct are at 0."""
@@ -262,6 +315,19 @@ def flows(
     found = direction(graph, conducting, sources, int(np.bitwise_or.reduce(phases)))[branches]
     carried = (phases[:, None] >> np.arange(3, dtype=np.uint8)) & 1 > 0
     ways = np.bitwise_or.reduce(np.where(carried, found, 0), axis=1)
+    return np.where(ways == 1, 1, np.where(ways == 2, -1, 0)).astype(np.int8)
+
+
+def flows_in(graph: Graph, grown: list[tuple[int, Blocks]], branches: Ints, phases: Masks) -> Signs:
+    """The same from blocks by phases that are at hand."""
+    ways = np.zeros(branches.size, np.uint8)
+    for bits, blocks in grown:
+        block = blocks.branch_block[branches]
+        reached = (block >= 0) & (phases & np.uint8(bits) > 0)
+        both = np.zeros(branches.size, np.bool_)
+        both[reached] = blocks.cyclic[block[reached]]
+        down = blocks.up_branch[graph.branch_v[branches]] == branches
+        ways |= np.where(reached, np.where(both, 3, np.where(down, 1, 2)), 0).astype(np.uint8)
     return np.where(ways == 1, 1, np.where(ways == 2, -1, 0)).astype(np.int8)
 
 

@@ -111,12 +111,13 @@ def _upstream(
     cut, feeds, energized, feeding = search.fed(energized)
     if _all_dead(search, energized):
         return search.dead()
-    node_mask, branch_mask = _above(search, cut, feeds)
+    search.grown = []
+    node_mask, branch_mask = _above(search, cut, feeds, search.grown)
     for node in set(feeding.values()):
         around = slice(graph.indptr[node], graph.indptr[node + 1])
         node_mask[node] |= np.bitwise_or.reduce(branch_mask[graph.adjacent_branch[around]])
     if search.stops:
-        met = _above(search, search.conducting, search.sources)[1] if search.barriers.size else branch_mask
+        met = _above(search, search.conducting, search.sources, [])[1] if search.barriers.size else branch_mask
         barred = np.flatnonzero(search.stop)
         search.stop[barred[met[barred] == 0]] = 0
         branch_mask[barred] = met[barred]
@@ -128,12 +129,16 @@ def _all_dead(search: Search, energized: Masks) -> bool:
     return search.halted.size == 0 and not (energized[nodes] & masks).any()
 
 
-def _above(search: Search, conducting: Masks, feeds: Masks) -> tuple[Masks, Masks]:
-    """Phases of the nodes and branches upstream of the start. Feeding nodes only if they are starts."""
+def _above(search: Search, conducting: Masks, feeds: Masks, grown: list[tuple[int, Blocks]]) -> tuple[Masks, Masks]:
+    """Phases of the nodes and branches upstream of the start. Feeding nodes only if they are starts.
+
+    Appends the blocks it found, by phases, to grown.
+    """
     node_mask = np.zeros(search.graph.node_count, np.uint8)
     branch_mask = np.zeros(search.graph.branch_count, np.uint8)
     for phase, bits in phase_groups(search.limit, conducting, feeds, search.begins_with()):
         blocks = grow(search.graph, conducting, feeds, phase)
+        grown.append((bits, blocks))
         chosen = np.zeros(blocks.entry.size, np.bool_)
         ends = np.concatenate((search.start.nodes, _source_side(search, blocks, conducting, phase)))
         chosen[blocks.node_block[ends][blocks.node_block[ends] >= 0]] = True
@@ -334,8 +339,10 @@ def _fed_through(search: Search, conducting: Masks, feeds: Masks, energized: Mas
     graph = search.graph
     allowed = np.zeros(graph.node_count, np.uint8)
     unused = np.zeros(graph.branch_count, np.uint8)
+    grown = search.grown = []
     for phase, bits in phase_groups(search.limit, conducting, feeds):
         blocks = grow(graph, conducting, feeds, phase)
+        grown.append((bits, blocks))
         chosen = np.zeros(blocks.entry.size, np.bool_)
         entered = np.concatenate((blocks.node_block[nodes], blocks.branch_block[search.start.branches]))
         chosen[entered[entered >= 0]] = True
