@@ -10,7 +10,7 @@ __all__ = ["ABC", "Flags", "Ints", "Longs", "Masks", "Signs", "as_ints", "as_mas
 ABC = 7
 """The phases that can be energised: A=1, B=2, C=4. N=8 never is."""
 
-_UINT8 = np.dtype(np.uint8)
+_INT32, _UINT8 = np.dtype(np.int32), np.dtype(np.uint8)
 
 Ints: TypeAlias = NDArray[np.int32]
 Longs: TypeAlias = NDArray[np.int64]
@@ -22,7 +22,10 @@ Flags: TypeAlias = NDArray[np.bool_]
 def as_ints(values: ArrayLike) -> Ints:
     """A read-only contiguous int32 view (or copy, when it must be converted) of whole numbers."""
     array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
+    if type(array) is np.ndarray and array.dtype == _INT32 and array.flags.c_contiguous:
+        if not array.flags.writeable:
+            return array
+    elif array.size and array.dtype.kind not in "iu":
         raise TypeError(f"expected whole numbers, got {array.dtype}")
     view = np.ascontiguousarray(array, np.int32).view(np.ndarray)[:]
     view.flags.writeable = False

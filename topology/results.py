@@ -47,7 +47,7 @@ class Start:
     def __post_init__(self) -> None:
         for name in ("nodes", "branches", "terminal"):
             object.__setattr__(self, name, as_ints(getattr(self, name)))
-        if self.terminal.size == 0:
+        if self.terminal.size == 0 and self.branches.size:
             object.__setattr__(self, "terminal", as_ints(np.zeros(self.branches.size, np.int32)))
         if self.terminal.shape != self.branches.shape:
             raise ValueError(f"{self.branches.size} start branches, but {self.terminal.size} terminals")
