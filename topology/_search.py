@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from topology import _kernels, _kernels_walk
+from topology import _kernels_energize, _kernels_walk
 from topology.blocks import Blocks, direction, grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph
@@ -337,4 +337,4 @@ def fed_by_forest(graph: Graph, conducting: Masks, sources: Masks) -> bool:
     closed = chord[conducting[chord] & ABC > 0]
     if (graph.branch_u[closed] != graph.branch_v[closed]).any():
         return False
-    return not _kernels.feeds_below_a_root(graph.parent, as_masks(sources, graph.node_count, "sources"))
+    return not _kernels_energize.feeds_below_a_root(graph.parent, as_masks(sources, graph.node_count, "sources"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topology import _kernels, _kernels_operate
+from topology import _kernels_energize
 from topology.graph import Graph, small
 from topology.jit import exercise
 from topology.masks import Ints, Masks, as_ints, as_masks
@@ -20,7 +20,7 @@ def energize(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> Masks:
     (nodes,). The result never holds N.
     """
     energized = np.empty(graph.node_count, np.uint8)
-    _kernels.energize_all(
+    _kernels_energize.energize_all(
         graph.parent,
         graph.parent_branch,
         graph.end,
@@ -70,7 +70,7 @@ class Energizer:
         self.conducting = np.array(as_masks(conducting, graph.branch_count, "conducting"))
         self.sources = as_masks(np.array(sources, np.uint8), graph.node_count, "sources")
         self.energized = energize(graph, self.conducting, self.sources)
-        ends_in_block = _kernels_operate.count_ends(
+        ends_in_block = _kernels_energize.count_ends(
             graph.parent,
             graph.parent_branch,
             graph.chord,
@@ -106,12 +106,12 @@ class Energizer:
         """
         branches = as_ints(branches)
         masks = as_masks(conducting, branches.size, "conducting")
-        wrong, branch = _kernels_operate.check_operations(branches, self.graph.branch_count)
-        if wrong == _kernels_operate.NO_SUCH_BRANCH:
+        wrong, branch = _kernels_energize.check_operations(branches, self.graph.branch_count)
+        if wrong == _kernels_energize.NO_SUCH_BRANCH:
             raise IndexError(f"branch {branch} is outside 0 <= branch < {self.graph.branch_count}")
-        if wrong == _kernels_operate.GIVEN_TWICE:
+        if wrong == _kernels_energize.GIVEN_TWICE:
             raise ValueError(f"branch {branch} is operated twice in one batch")
-        return Changes(*_kernels_operate.operate(branches, masks, *self._arrays))
+        return Changes(*_kernels_energize.operate(branches, masks, *self._arrays))
 
 
 @exercise

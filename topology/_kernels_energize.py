@@ -1,4 +1,6 @@
-"""Incremental propagation: arrays in, arrays out, never raise.
+"""Propagation, whole and incremental: arrays in, arrays out, never raise.
+
+All of it stands in one file, because a change in another one would leave compiled code stale in the cache.
 
 `ends_in_block[node >> 8]` counts what can feed a subtree other than through its root: ends of conducting
 branches outside the forest, and sources below a root. Where it is zero over a subtree's interval, the subtree
@@ -7,7 +9,6 @@ follows from its parent alone. `dirty[node >> 8]` says where `energized` may dif
 
 import numpy as np
 
-from topology._kernels import sweep
 from topology.jit import kernel
 from topology.masks import Ints, Longs, Masks
 
@@ -16,6 +17,138 @@ BLOCK = 8
 FINE = 0
 NO_SUCH_BRANCH = 1
 GIVEN_TWICE = 2
+
+
+@kernel
+def held_back(energized: Masks, conducting: Masks) -> np.uint8:
+    """What 64 nodes have that 64 branches do not conduct. (A fixed length, so that it becomes vector code.)"""
+    held = np.uint8(0)
+    for k in range(64):
+        held = np.uint8(held | np.uint8(energized[k] & np.uint8(~conducting[k])))
+    return held
+
+
+@kernel
+def any_of(masks: Masks) -> np.uint8:
+    """The union of 64 masks."""
+    union = np.uint8(0)
+    for k in range(64):
+        union = np.uint8(union | masks[k])
+    return union
+
+
+@kernel
+def sweep(
+    lo: int, hi: int, straight: Ints, parent_branch: Ints, end: Ints, conducting: Masks, energized: Masks
+) -> None:
+    """Energise nodes lo .. hi-1, whole subtrees, along the forest; they hold what their root has on entry.
+
+    Only branches that hold a phase back cost anything: each fills its subtree anew, which a node sees at most
+    once a phase. Everything else is a comparison of two streams of bytes.
+    """
+    segment = int(np.searchsorted(straight, lo, "right")) - 1
+    node = lo
+    while node < hi:
+        while straight[segment + 1] <= node:
+            segment += 1
+        stop = min(int(straight[segment + 1]), hi)
+        shift = parent_branch[node] - node
+        if parent_branch[node] < 0:
+            node = stop
+            continue
+        while node < stop:
+            chunk = min(node + 64, stop)
+            held = np.uint8(1)
+            if chunk == node + 64:
+                held = held_back(energized[node:chunk], conducting[node + shift : chunk + shift])
+            if held:
+                for k in range(node, chunk):
+                    mask = energized[k] & conducting[k + shift]
+                    if mask != energized[k]:
+                        energized[k : end[k]] = mask
+            node = chunk
+
+
+@kernel
+def flood(
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    energized: Masks,
+    stack: Ints,
+    size: int,
+) -> None:
+    """Spread from the `size` nodes on the stack until nothing gains a phase."""
+    while size:
+        size -= 1
+        node = stack[size]
+        mask = energized[node]
+        for i in range(indptr[node], indptr[node + 1]):
+            other = adjacent_node[i]
+            gained = mask & conducting[adjacent_branch[i]] & ~energized[other]
+            if gained:
+                energized[other] |= gained
+                if size == stack.size:
+                    grown = np.empty(2 * size, np.int32)
+                    grown[:size] = stack
+                    stack = grown
+                stack[size] = other
+                size += 1
+
+
+@kernel
+def energize_all(
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    straight: Ints,
+    chord: Ints,
+    u: Ints,
+    v: Ints,
+    indptr: Longs,
+    adjacent_node: Ints,
+    adjacent_branch: Ints,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+) -> None:
+    """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it."""
+    node_count = parent.size
+    root = 0
+    while root < node_count:
+        own = sources[root] & np.uint8(7)
+        energized[root : end[root]] = own
+        root = end[root]
+    sweep(0, node_count, straight, parent_branch, end, conducting, energized)
+    stack = np.empty(256, np.int32)
+    for start in range(0, node_count, 64):
+        stop = min(start + 64, node_count)
+        if stop < start + 64 or any_of(sources[start:stop]):
+            for node in range(start, stop):
+                gained = sources[node] & ~energized[node] & 7
+                if gained:
+                    energized[node] |= gained
+                    stack[0] = node
+                    flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 1)
+    for branch in chord:
+        mask = conducting[branch] & np.uint8(7)
+        if mask and (energized[u[branch]] ^ energized[v[branch]]) & mask:
+            stack[0] = u[branch]
+            stack[1] = v[branch]
+            flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 2)
+
+
+@kernel
+def feeds_below_a_root(parent: Ints, sources: Masks) -> bool:
+    """Whether a source lies at a node that has a parent."""
+    for start in range(0, parent.size, 64):
+        stop = min(start + 64, parent.size)
+        if stop < start + 64 or any_of(sources[start:stop]):
+            for node in range(start, stop):
+                if sources[node] & 7 and parent[node] >= 0:
+                    return True
+    return False
 
 
 @kernel
