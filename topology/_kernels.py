@@ -161,8 +161,8 @@ def number_branches(
 @kernel
 def chords(
     parent_branch: Ints, anchor_ptr: Ints, indptr: Longs, adjacent_branch: Ints, u: Ints, v: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Branches outside the forest, ascending, and their ends sorted by node: end node, end branch."""
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Branches outside the forest, ascending, and their ends sorted by node: pointers, end node, end branch."""
     node_count = parent_branch.size
     chord_count = 0
     for node in range(node_count):
@@ -176,6 +176,7 @@ def chords(
             if branch != parent_branch[node]:
                 chord[at] = branch
                 at += 1
+    pointer = np.zeros(node_count + 1, np.int32)
     end_node = np.empty(2 * chord_count, np.int32)
     end_branch = np.empty(2 * chord_count, np.int32)
     at = 0
@@ -187,7 +188,8 @@ def chords(
                     end_node[at] = node
                     end_branch[at] = branch
                     at += 1
-    return chord, end_node[:at].copy(), end_branch[:at].copy()
+            pointer[node + 1] = at
+    return chord, pointer, end_node[:at].copy(), end_branch[:at].copy()
 
 
 @kernel

@@ -71,30 +71,70 @@ def sweep(
 
 @kernel
 def flood(
-    indptr: Longs,
-    adjacent_node: Ints,
-    adjacent_branch: Ints,
+    start: int,
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    chord_ptr: Ints,
+    chord_end_branch: Ints,
+    u: Ints,
+    v: Ints,
     conducting: Masks,
     energized: Masks,
-    stack: Ints,
-    size: int,
+    dirty: Masks,
 ) -> None:
-    """Spread from the `size` nodes on the stack until nothing gains a phase."""
+    """Spread what a node has until nothing gains a phase, marking the blocks of what did.
+
+    Down the forest by intervals, in which whatever gains nothing is skipped with its subtree; from the ends
+    of chords and up the forest node by node.
+    """
+    stack = np.empty(256, np.int32)
+    stack[0] = start
+    size = 1
     while size:
         size -= 1
-        node = stack[size]
-        mask = energized[node]
-        for i in range(indptr[node], indptr[node + 1]):
-            other = adjacent_node[i]
-            gained = mask & conducting[adjacent_branch[i]] & ~energized[other]
-            if gained:
-                energized[other] |= gained
-                if size == stack.size:
-                    grown = np.empty(2 * size, np.int32)
-                    grown[:size] = stack
-                    stack = grown
-                stack[size] = other
-                size += 1
+        top = stack[size]
+        node = top
+        stop = end[top]
+        while node < stop:
+            if node == top:
+                above = parent[top]
+                if above >= 0:
+                    gained = energized[top] & conducting[parent_branch[top]] & ~energized[above]
+                    if gained:
+                        energized[above] |= gained
+                        dirty[above >> BLOCK] = 1
+                        if size == stack.size:
+                            stack = longer(stack)
+                        stack[size] = above
+                        size += 1
+            else:
+                gained = energized[parent[node]] & conducting[parent_branch[node]] & ~energized[node]
+                if not gained:
+                    node = end[node]
+                    continue
+                energized[node] |= gained
+                dirty[node >> BLOCK] = 1
+            for i in range(chord_ptr[node], chord_ptr[node + 1]):
+                branch = chord_end_branch[i]
+                far = u[branch] + v[branch] - node
+                gained = energized[node] & conducting[branch] & ~energized[far]
+                if gained:
+                    energized[far] |= gained
+                    dirty[far >> BLOCK] = 1
+                    if size == stack.size:
+                        stack = longer(stack)
+                    stack[size] = far
+                    size += 1
+            node += 1
+
+
+@kernel
+def longer(stack: Ints) -> Ints:
+    """The same with room for more."""
+    grown = np.empty(4 * stack.size, np.int32)
+    grown[: stack.size] = stack
+    return grown
 
 
 @kernel
@@ -104,16 +144,19 @@ def energize_all(
     end: Ints,
     straight: Ints,
     chord: Ints,
+    chord_ptr: Ints,
+    chord_end_branch: Ints,
     u: Ints,
     v: Ints,
-    indptr: Longs,
-    adjacent_node: Ints,
-    adjacent_branch: Ints,
     conducting: Masks,
     sources: Masks,
     energized: Masks,
+    dirty: Masks,
 ) -> None:
-    """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it."""
+    """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it.
+
+    dirty has room for every block; what it holds means nothing here.
+    """
     node_count = parent.size
     root = 0
     while root < node_count:
@@ -121,7 +164,6 @@ def energize_all(
         energized[root : end[root]] = own
         root = end[root]
     sweep(0, node_count, straight, parent_branch, end, conducting, energized)
-    stack = np.empty(256, np.int32)
     for start in range(0, node_count, 64):
         stop = min(start + 64, node_count)
         if stop < start + 64 or any_of(sources[start:stop]):
@@ -129,14 +171,36 @@ def energize_all(
                 gained = sources[node] & ~energized[node] & 7
                 if gained:
                     energized[node] |= gained
-                    stack[0] = node
-                    flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 1)
+                    flood(
+                        node,
+                        parent,
+                        parent_branch,
+                        end,
+                        chord_ptr,
+                        chord_end_branch,
+                        u,
+                        v,
+                        conducting,
+                        energized,
+                        dirty,
+                    )
     for branch in chord:
         mask = conducting[branch] & np.uint8(7)
         if mask and (energized[u[branch]] ^ energized[v[branch]]) & mask:
-            stack[0] = u[branch]
-            stack[1] = v[branch]
-            flood(indptr, adjacent_node, adjacent_branch, conducting, energized, stack, 2)
+            for node in (u[branch], v[branch]):
+                flood(
+                    node,
+                    parent,
+                    parent_branch,
+                    end,
+                    chord_ptr,
+                    chord_end_branch,
+                    u,
+                    v,
+                    conducting,
+                    energized,
+                    dirty,
+                )
 
 
 @kernel
@@ -192,38 +256,6 @@ def follows_parent(
         for block in range(first, last + 1):
             dirty[block] = 1
     return True
-
-
-@kernel
-def flood_marking(
-    node: int,
-    indptr: Longs,
-    adjacent_node: Ints,
-    adjacent_branch: Ints,
-    conducting: Masks,
-    energized: Masks,
-    dirty: Masks,
-) -> None:
-    """Spread what a node has until nothing gains a phase."""
-    stack = np.empty(256, np.int32)
-    stack[0] = node
-    size = 1
-    while size:
-        size -= 1
-        near = stack[size]
-        mask = energized[near]
-        for i in range(indptr[near], indptr[near + 1]):
-            far = adjacent_node[i]
-            gained = mask & conducting[adjacent_branch[i]] & ~energized[far]
-            if gained:
-                energized[far] |= gained
-                dirty[far >> BLOCK] = 1
-                if size == stack.size:
-                    grown = np.empty(4 * size, np.int32)
-                    grown[:size] = stack
-                    stack = grown
-                stack[size] = far
-                size += 1
 
 
 @kernel
@@ -412,6 +444,8 @@ def operate(
     parent: Ints,
     parent_branch: Ints,
     end: Ints,
+    chord_ptr: Ints,
+    chord_end_branch: Ints,
     u: Ints,
     v: Ints,
     indptr: Longs,
@@ -470,5 +504,17 @@ def operate(
                 )
             else:
                 for near in (a, b):
-                    flood_marking(near, indptr, adjacent_node, adjacent_branch, conducting, energized, dirty)
+                    flood(
+                        near,
+                        parent,
+                        parent_branch,
+                        end,
+                        chord_ptr,
+                        chord_end_branch,
+                        u,
+                        v,
+                        conducting,
+                        energized,
+                        dirty,
+                    )
     return report(energized, reported, dirty)

@@ -26,14 +26,14 @@ def energize(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> Masks:
         graph.end,
         graph.straight,
         graph.chord,
+        graph.chord_ptr,
+        graph.chord_end_branch,
         graph.branch_u,
         graph.branch_v,
-        graph.indptr,
-        graph.adjacent_node,
-        graph.adjacent_branch,
         as_masks(conducting, graph.branch_count, "conducting"),
         as_masks(sources, graph.node_count, "sources"),
         energized,
+        np.empty((graph.node_count >> _kernels_energize.BLOCK) + 1, np.uint8),
     )
     return energized
 
@@ -84,6 +84,8 @@ class Energizer:
             graph.parent,
             graph.parent_branch,
             graph.end,
+            graph.chord_ptr,
+            graph.chord_end_branch,
             graph.branch_u,
             graph.branch_v,
             graph.indptr,

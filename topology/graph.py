@@ -44,6 +44,8 @@ class Graph:
     """The branch to each neighbour, (2 branches - self-loops,)."""
     chord: Ints
     """Branches outside the forest, ascending, (chords,)."""
+    chord_ptr: Ints
+    """Ends of chords at `n`: `chord_ptr[n] .. chord_ptr[n + 1]`, (nodes + 1,)."""
     chord_end_node: Ints
     """Ends of the chords, ascending, a self-loop once, (2 chords - self-loops,)."""
     chord_end_branch: Ints
