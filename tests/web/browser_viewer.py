@@ -62,16 +62,14 @@ class Viewer:
 
     def settled(self) -> Viewer:
         """Waits until nothing moves and every tile is drawn."""
+        self.ask("() => { window.calm_since = 0; }")
         self.page.wait_for_function(
             """() => {
                 const {ready, map} = window.gridtwin ?? {};
-                if (!ready || (map && (!map.map.loaded() || map.map.isMoving()))) {
-                    window.calm = 0;
-                    return false;
-                }
-                return (window.calm = (window.calm ?? 0) + 1) > 6;
-            }""",
-            polling=50,
+                const busy = !ready || (map && (!map.map.loaded() || map.map.isMoving()));
+                if (busy || !window.calm_since) window.calm_since = performance.now();
+                return !busy && performance.now() - window.calm_since > 300;
+            }"""
         )
         return self
 
@@ -93,7 +91,7 @@ class Viewer:
 
     def go(self, lng: float, lat: float, zoom: float) -> Viewer:
         """Moves the map at once."""
-        self.ask("([center, zoom]) => gridtwin.map.map.jumpTo({center, zoom})", [[lng, lat], zoom])
+        self.ask("([center, zoom]) => { gridtwin.map.map.jumpTo({center, zoom}); }", [[lng, lat], zoom])
         return self.settled()
 
     def drawn(self) -> dict[str, int]:

@@ -157,6 +157,17 @@ def test_many_elements_at_one_point_are_listed_and_one_is_picked(show: Show, add
     assert viewer.page.locator("#pick-list li").count() > 5
 
 
+def test_the_keyboard_picks_what_is_in_the_middle_of_the_map(show: Show, address: str) -> None:
+    line = element(address, LINE)
+    viewer = show().open(f"16/{TOWN[1]}/{TOWN[0]}").go(*middle(line), 16)
+    viewer.page.focus("#map canvas")
+    viewer.page.keyboard.press("Enter")
+    viewer.page.wait_for_selector(f"#pick-list b:text-is('{LINE}'), #card-title:text-is('{LINE}')")
+    viewer.page.keyboard.press("Escape")
+    viewer.page.wait_for_selector("#pick", state="hidden")
+    assert viewer.page.is_hidden("#card")
+
+
 # --- traces
 
 
@@ -275,6 +286,17 @@ def test_tiles_out_of_view_come_back_in_the_new_state(show: Show, address: str, 
     wait_for_outages(viewer.page, 1)
     viewer.go(*middle(line), 16)
     assert viewer.energized("lines", line["id"]) == 0
+
+
+def test_only_stale_tiles_are_fetched_again(show: Show, address: str, normal: None) -> None:
+    viewer = show().open("14/53.73/11.74")
+    fetched: list[str] = []
+    viewer.page.on("request", lambda request: fetched.append(request.url) if "/tiles/" in request.url else None)
+    operated(address, BREAKER, opened=True)
+    wait_for_outages(viewer.page, 1)
+    viewer.settled()
+    assert fetched == []
+    assert viewer.drawn()["lines"] > 0
 
 
 def test_back_to_normal_ends_the_outages(show: Show, address: str, normal: None) -> None:

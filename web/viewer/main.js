@@ -307,6 +307,9 @@ async function drawMap(style) {
   await document.fonts.load("12px 'Noto Sans'").catch(() => []);
   app.map = new NetworkMap($("map"), { style, bounds, zooms, room });
   app.map.map.on("click", (event) => clicked(event));
+  app.map.map.getCanvas().addEventListener("keydown", ({ key }) => {
+    if (key === "Enter") clicked({ point: app.map.middle() }); // where the crosshair is
+  });
   app.map.map.on("mousemove", ({ point }) => {
     const hit = app.map.map.loaded() && (app.map.outageAt(point) || app.map.at(point).length);
     app.map.map.getCanvas().style.cursor = hit ? "pointer" : "";
@@ -332,9 +335,11 @@ async function begin() {
   await drawMap(style);
   search.setUp((result) => select(result.mrid));
   addEventListener("popstate", () => restore({ fly: false }));
-  addEventListener("keydown", (event) => event.key === "Escape" && event.target === document.body && unselect());
+  addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && unselect());
   listen({ onEvent, onConnection });
   await Promise.all([quietly(readOutages()), restore({ fly: !hadPlace })]);
+  // The state may have moved on before anybody listened.
+  if (app.revision > network.revision) app.map?.refresh();
   app.ready = true;
 }
 

@@ -5,11 +5,12 @@ import { template } from "./api.js";
 import { brief } from "./format.js";
 import { mapImages } from "./icons.js";
 import { NOTHING, TRACE_LAYERS, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
-import { isStale, tilesInView } from "./stale.js";
+import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
 
 const REACH = 6; // pixels around a click
 const CLOSE = 16; // zoom at which a single point is shown
+const REMEMBERED = 5000; // tiles of each source, of which the engine may still hold some
 const GRID_SHOWN = 11; // first zoom at which elements, not cells, are drawn
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -23,6 +24,8 @@ export class NetworkMap {
     this._style = style;
     this._zooms = zooms;
     this._room = room;
+    this._loaded = new Map();
+    this._owed = new Map();
     this._state = { selection: null, trace: null, outages: [] };
     this.map = new maplibre.Map({
       container,
@@ -43,7 +46,9 @@ export class NetworkMap {
     this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "bottom-right");
     this.map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-right");
     this.map.on("style.load", () => this._overlay());
+    this.map.on("sourcedata", (event) => this._remember(event));
     this.map.on("idle", () => this._again());
+    this.map.on("moveend", () => this.map.once("render", () => this._pay()));
     theme.onChange(() => this.restyle(this._style));
   }
 
@@ -98,9 +103,15 @@ export class NetworkMap {
     return cell ? [{ layer: "hexes", id: cell.properties.h3, properties: cell.properties }] : [];
   }
 
+  /** The middle of the screen, in its pixels. */
+  middle() {
+    const { clientWidth, clientHeight } = this.map.getCanvas();
+    return { x: clientWidth / 2, y: clientHeight / 2 };
+  }
+
   outageAt(point) {
     if (!this.map.getLayer("outage-mark")) return null;
-    return this.map.queryRenderedFeatures(point, { layers: ["outage-mark"] })[0]?.properties.id ?? null;
+    return this.map.queryRenderedFeatures([point.x, point.y], { layers: ["outage-mark"] })[0]?.properties.id ?? null;
   }
 
   // --- overlays
@@ -182,10 +193,37 @@ export class NetworkMap {
   }
 
   _refreshTiles(source, tileset, ranges) {
-    const [minzoom, maxzoom] = this._zooms[tileset];
-    const view = this.map.getBounds().toArray().flat();
-    const tiles = tilesInView(view, this.map.getZoom(), minzoom, maxzoom).filter((tile) => isStale(tile, ranges, maxzoom));
-    if (tiles.length) this.map.refreshTiles(source, tiles);
+    const deepest = this._zooms[tileset][1];
+    for (const [key, tile] of this._loaded.get(source) ?? []) {
+      if (isStale(tile, ranges, deepest)) this._owe(source).set(key, tile);
+    }
+    const stale = [...this._owe(source).values()];
+    if (stale.length) this.map.refreshTiles(source, stale);
+  }
+
+  /** Stale tiles of a source that have not been fetched again. */
+  _owe(source) {
+    if (!this._owed.has(source)) this._owed.set(source, new Map());
+    return this._owed.get(source);
+  }
+
+  /** The engine holds tiles that left the view while their labels fade, and does not refresh those: on their return. */
+  _pay() {
+    for (const [source, tiles] of this._owed) {
+      if (tiles.size && this.map.getSource(source)) this.map.refreshTiles(source, [...tiles.values()]);
+    }
+  }
+
+  _remember({ sourceId, tile }) {
+    if (!tile) return;
+    if (!this._loaded.has(sourceId)) this._loaded.set(sourceId, new Map());
+    const tiles = this._loaded.get(sourceId);
+    const { z, x, y } = tile.tileID.canonical;
+    const key = `${z}/${x}/${y}`;
+    this._owed.get(sourceId)?.delete(key);
+    tiles.delete(key); // the newest come last
+    tiles.set(key, { z, x, y });
+    if (tiles.size > REMEMBERED) tiles.delete(tiles.keys().next().value);
   }
 
   _again() {

@@ -21,20 +21,3 @@ export function isStale({ z, x, y }, ranges, deepest) {
   }
   return from < ranges.length && ranges[from][0] < low + span;
 }
-
-/** The tiles that a view [left, bottom, right, top] can show, shallow ones that stand in for others included. */
-export function tilesInView([left, bottom, right, top], zoom, minzoom, maxzoom) {
-  const tiles = [];
-  for (let z = minzoom; z <= Math.min(maxzoom, Math.ceil(zoom) + 1); z++) {
-    const size = 2 ** z;
-    const column = (lng) => Math.floor((lng / 360 + 0.5) * size);
-    const row = (lat) => {
-      const sine = Math.sin((Math.max(-85.05, Math.min(85.05, lat)) * Math.PI) / 180);
-      return Math.floor((0.5 - Math.atanh(sine) / (2 * Math.PI)) * size);
-    };
-    for (let y = Math.max(0, row(top)); y <= Math.min(size - 1, row(bottom)); y++) {
-      for (let x = Math.max(0, column(left)); x <= Math.min(size - 1, column(right)); x++) tiles.push({ z, x, y });
-    }
-  }
-  return tiles;
-}
