@@ -305,6 +305,8 @@ def can_run(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> 
         return f"{name} is not among {', '.join(FUNCTIONS)}"
     if not isinstance(graph, nx.Graph) or graph.is_directed():
         return "the graph is not an undirected one"
+    if type(graph) not in (nx.Graph, nx.MultiGraph) and not isinstance(graph, ArrayGraph):
+        return f"a {type(graph).__name__} may have neighbours that its edges do not tell of"
     if name == "bfs_edges" and (len(args) > 4 or kwargs.get("sort_neighbors") is not None):
         return "neighbours are visited in branch order only"
     if name in ("shortest_path", "shortest_path_length"):

@@ -214,6 +214,7 @@ def test_what_can_and_should_run():
     assert backend.should_run("has_path", (plain, 0, 0), {}) is not True
     for name, args, kwargs in (
         ("has_path", (nx.DiGraph(), 0, 0), {}),
+        ("has_path", (type("Complement", (nx.Graph,), {})(), 0, 0), {}),
         ("pagerank", (ours,), {}),
         ("bfs_edges", (ours, 0), {"sort_neighbors": sorted}),
         ("shortest_path", (ours,), {}),
