@@ -370,55 +370,61 @@ def strays(now: Masks, then: Masks, new: int, old: int) -> np.uint8:
 
 @kernel
 def report(energized: Masks, reported: Masks, dirty: Masks) -> tuple[Ints, Ints, Masks, Masks]:
-    """Maximal runs where the dirty blocks differ from what was reported last; they are clean then."""
+    """Maximal runs where the dirty blocks differ from what was reported last; they are clean then.
+
+    dirty is filled up to a multiple of 64 blocks.
+    """
     lo = np.empty(16, np.int32)
     hi = np.empty(16, np.int32)
     before = np.empty(16, np.uint8)
     after = np.empty(16, np.uint8)
     count = 0
-    for block in range(dirty.size):
-        if not dirty[block]:
+    for first in range(0, dirty.size, 64):
+        if not any_of(dirty[first : first + 64]):
             continue
-        dirty[block] = 0
-        for start in range(block << BLOCK, min((block + 1) << BLOCK, energized.size), 64):
-            stop = min(start + 64, energized.size)
-            if stop == start + 64:
-                now = energized[start:stop]
-                then = reported[start:stop]
-                if not differing(now, then):
-                    continue
-                goes_on = count and hi[count - 1] == start
-                if goes_on and not strays(now, then, after[count - 1], before[count - 1]):
-                    hi[count - 1] = stop
-                    reported[start:stop] = now
-                    continue
-            for node in range(start, stop):
-                old = reported[node]
-                new = energized[node]
-                if old == new:
-                    continue
-                reported[node] = new
-                if count and hi[count - 1] == node and before[count - 1] == old and after[count - 1] == new:
-                    hi[count - 1] = node + 1
-                    continue
-                if count == lo.size:
-                    more_lo = np.empty(4 * count, np.int32)
-                    more_lo[:count] = lo
-                    lo = more_lo
-                    more_hi = np.empty(4 * count, np.int32)
-                    more_hi[:count] = hi
-                    hi = more_hi
-                    more_before = np.empty(4 * count, np.uint8)
-                    more_before[:count] = before
-                    before = more_before
-                    more_after = np.empty(4 * count, np.uint8)
-                    more_after[:count] = after
-                    after = more_after
-                lo[count] = node
-                hi[count] = node + 1
-                before[count] = old
-                after[count] = new
-                count += 1
+        for block in range(first, first + 64):
+            if not dirty[block]:
+                continue
+            dirty[block] = 0
+            for start in range(block << BLOCK, min((block + 1) << BLOCK, energized.size), 64):
+                stop = min(start + 64, energized.size)
+                if stop == start + 64:
+                    now = energized[start:stop]
+                    then = reported[start:stop]
+                    if not differing(now, then):
+                        continue
+                    goes_on = count and hi[count - 1] == start
+                    if goes_on and not strays(now, then, after[count - 1], before[count - 1]):
+                        hi[count - 1] = stop
+                        reported[start:stop] = now
+                        continue
+                for node in range(start, stop):
+                    old = reported[node]
+                    new = energized[node]
+                    if old == new:
+                        continue
+                    reported[node] = new
+                    if count and hi[count - 1] == node and before[count - 1] == old and after[count - 1] == new:
+                        hi[count - 1] = node + 1
+                        continue
+                    if count == lo.size:
+                        more_lo = np.empty(4 * count, np.int32)
+                        more_lo[:count] = lo
+                        lo = more_lo
+                        more_hi = np.empty(4 * count, np.int32)
+                        more_hi[:count] = hi
+                        hi = more_hi
+                        more_before = np.empty(4 * count, np.uint8)
+                        more_before[:count] = before
+                        before = more_before
+                        more_after = np.empty(4 * count, np.uint8)
+                        more_after[:count] = after
+                        after = more_after
+                    lo[count] = node
+                    hi[count] = node + 1
+                    before[count] = old
+                    after[count] = new
+                    count += 1
     return lo[:count].copy(), hi[:count].copy(), before[:count].copy(), after[:count].copy()
 
 
