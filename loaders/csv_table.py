@@ -26,9 +26,12 @@ class CsvTable:
         if not path.is_file():
             raise LoadError(f"{path} is missing; this format needs it")
         try:
-            self._frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8")
+            frame = pd.read_csv(
+                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8", skip_blank_lines=False
+            )
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise LoadError(f"{path} cannot be read as text separated by {separator!r}: {error}") from error
+        self._frame, self._lines = _whole_rows(frame, path)
         for column in required:
             if column not in self._frame.columns:
                 has = ", ".join(self._frame.columns)
@@ -46,9 +49,17 @@ class CsvTable:
         """StringDType (rows,)."""
         return self.raw(column).astype(TEXT)
 
+    def rows_with(self, column: str, value: str) -> list[int]:
+        """Rows that hold a value."""
+        return np.flatnonzero(self.raw(column) == value).tolist()
+
+    def line(self, row: int) -> int:
+        """Line of the file that a row stands in, the header being line 1."""
+        return int(self._lines[row])
+
     def fail(self, row: int, column: str, what: str) -> LoadError:
         """The error for one value; raise it."""
-        return LoadError.at(self.path, row + FIRST_DATA_LINE, column, self._frame[column].iloc[row], what)
+        return LoadError.at(self.path, self.line(row), column, self._frame[column].iloc[row], what)
 
     def ids(self, column: str = "id") -> NDArray[Any]:
         """Text that must be there and differ from row to row."""
@@ -59,7 +70,7 @@ class CsvTable:
         twice = values.duplicated().to_numpy()
         if twice.any():
             row = int(np.argmax(twice))
-            first = int(np.argmax((values == values[row]).to_numpy())) + FIRST_DATA_LINE
+            first = self.line(int(np.argmax((values == values[row]).to_numpy())))
             raise self.fail(row, column, f"the same id stands in line {first}; ids must differ")
         return self.text(column)
 
@@ -98,3 +109,19 @@ class CsvTable:
             what = f"no row of {target.path.name} has that {key}"
             raise self.fail(int(np.argmax(wrong)), column, what)
         return rows.astype(np.int32)
+
+
+def _whole_rows(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """The rows that are not blank, and their lines; raises LoadError for one that is longer or shorter than the header."""
+    columns = len(frame.columns)
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for row labels
+        raise LoadError(f"{path} line {FIRST_DATA_LINE} has more values than the {columns} columns of its header")
+    absent = frame.isna().to_numpy()
+    blank = absent[:, 1:].all(axis=1) & (frame.iloc[:, 0].fillna("") == "").to_numpy()
+    short = absent.any(axis=1) & ~blank
+    lines = np.arange(len(frame)) + FIRST_DATA_LINE
+    if short.any():
+        row = int(np.argmax(short))
+        has = columns - int(absent[row].sum())
+        raise LoadError(f"{path} line {lines[row]} has {has} values, fewer than the {columns} columns of its header")
+    return frame[~blank].reset_index(drop=True), lines[~blank]

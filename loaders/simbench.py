@@ -7,13 +7,14 @@ mostly in the same data set: such an external net is no source, and such a load 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from loaders.csv_table import CsvTable
-from loaders.report import LoadReport
+from loaders.report import LoadError, LoadReport
 from twin.components import (
     AC_LINE_SEGMENT,
     CONNECTIVITY_NODE,
@@ -25,6 +26,7 @@ from twin.components import (
     Table,
     among,
 )
+from twin.mrids import DuplicateMrid
 from twin.network import Network
 
 Progress = Callable[[str], None]
@@ -43,6 +45,11 @@ REQUIRED_FILES = (
     "Load.csv",
     "ExternalNet.csv",
 )
+_IDENTIFIED_FILES = (
+    *("Node.csv", "Line.csv", "Switch.csv", "Transformer.csv", "Load.csv"),
+    *("PowerPlant.csv", "ExternalNet.csv", "Substation.csv"),
+)
+"""Files whose ids are mrids of the network."""
 _NOT_MODELLED = {
     "RES.csv": "generation does not change who is connected",
     "Storage.csv": "storage does not change who is connected",
@@ -50,6 +57,20 @@ _NOT_MODELLED = {
     "Measurement.csv": "measurements are not part of the model",
     "Transformer3W.csv": "three-winding transformers of SimBench are not read yet",
 }
+
+
+PACKAGED = "1-complete_data-mixed-all-0-sw"
+"""The whole of SimBench, with switches: 380 kV to 0.4 kV, 105,615 nodes."""
+
+
+def packaged_folder(name: str = PACKAGED) -> Path:
+    """The folder of a network that the installed `simbench` package ships; raises LoadError where there is none."""
+    package = importlib.util.find_spec("simbench")
+    for location in package.submodule_search_locations or () if package else ():
+        folder = Path(location) / "networks" / name
+        if is_simbench(folder):
+            return folder
+    raise LoadError(f"the network {name!r} is not here; `pip install --no-deps simbench` brings it")
 
 
 def is_simbench(folder: Path) -> bool:
@@ -70,7 +91,10 @@ class _Reader:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         self.report = LoadReport(str(folder), "simbench")
-        self.nodes = CsvTable(folder / "Node.csv", ("id", "type", "vmR", "coordID"))
+        self.tables: list[CsvTable] = []
+        self.nodes = self._table("Node.csv", ("id", "type", "vmR", "coordID"))
+        if len(self.nodes) == 0:
+            raise LoadError(f"{self.nodes.path} has no row below its header; a network needs nodes")
         self.substations = self._optional("Substation.csv", ("id",))
 
     def read(self) -> tuple[Network, LoadReport]:
@@ -87,11 +111,23 @@ class _Reader:
             self.report.use("Substation", len(self.substations))
         self._not_modelled()
         self.progress("numbering the network")
-        return Network.from_tables(self.folder.name, tables), self.report
+        try:
+            return Network.from_tables(self.folder.name, tables), self.report
+        except DuplicateMrid as error:
+            raise self._shared_id(error.mrid) from error
+
+    def _shared_id(self, mrid: str) -> LoadError:
+        """Where the two rows stand that share an id, which each table has but once."""
+        found = [(table, row) for table in self.tables for row in table.rows_with("id", mrid)]
+        (first, first_row), (second, second_row) = [at for at in found if at[0].path.name in _IDENTIFIED_FILES][:2]
+        other = f"{first.path.name} line {first.line(first_row)}"
+        return second.fail(second_row, "id", f"{other} has the same id; ids must differ in all tables together")
 
     def _table(self, name: str, columns: tuple[str, ...]) -> CsvTable:
         self.progress(f"reading {name}")
-        return CsvTable(self.folder / name, columns)
+        table = CsvTable(self.folder / name, columns)
+        self.tables.append(table)
+        return table
 
     def _optional(self, name: str, columns: tuple[str, ...]) -> CsvTable | None:
         return self._table(name, columns) if (self.folder / name).is_file() else None
@@ -100,7 +136,6 @@ class _Reader:
         return -1 if self.substations is None else table.rows_of("substation", self.substations, needed=False)
 
     def _nodes(self) -> Table:
-        self.progress("reading Node.csv")
         places = self._table("Coordinates.csv", ("id", "x", "y"))
         places.ids()
         hint = "x is the longitude and y the latitude in degrees: are they swapped?"
@@ -221,14 +256,18 @@ class _Reader:
             mrids.append(plants.ids()[slack])
             rows.append(plants.rows_of("node", self.nodes)[slack])
             self.report.use("PowerPlant", len(plants), int(slack.sum()))
-            self.report.skip("PowerPlant", "it does not hold the voltage (calc_type is not vavm)", plants.ids()[~slack])
+            self.report.skip(
+                "PowerPlant", "it does not hold the voltage (calc_type is not vavm)", plants.ids()[~slack].tolist()
+            )
         if not real.any() and not sum(len(part) for part in mrids):
             real[:] = True
             self.report.notes.append("no other source: the external nets feed the network")
         mrids.append(nets.ids()[real])
         rows.append(nets.rows_of("node", self.nodes)[real])
         self.report.use("ExternalNet", len(nets), int(real.sum()))
-        self.report.skip("ExternalNet", "it stands for a network modelled elsewhere, often here", nets.ids()[~real])
+        self.report.skip(
+            "ExternalNet", "it stands for a network modelled elsewhere, often here", nets.ids()[~real].tolist()
+        )
         mrid = np.concatenate(mrids)
         return Table(ENERGY_SOURCE, {"mrid": mrid, "name": mrid, "node": np.concatenate(rows)})
 

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topology.energize import Energizer
 from twin.events import ModelReplaced, Operation, Recorded, SwitchOperated, event_to_json
+from twin.memory import MemoryStore
 from twin.network import SWITCH_BRANCH, Network
 from twin.state import Snapshot, State
 from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing
@@ -74,7 +75,7 @@ class Twin:
 
         log: events to start from, the first of them the one that put this network in force.
         """
-        self._store = store
+        self._store: Store = store or MemoryStore()
         self._writing = threading.RLock()
         self._subscribers: list[Callable[[Change], None]] = []
         self._begin(network, log)
@@ -107,8 +108,7 @@ class Twin:
 
     def close(self) -> None:
         """Closes the store."""
-        if self._store is not None:
-            self._store.close()
+        self._store.close()
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -133,8 +133,8 @@ class Twin:
         return self._current.revision
 
     @property
-    def store(self) -> Store | None:
-        """Where the log is kept."""
+    def store(self) -> Store:
+        """Where the log is kept; in memory where the twin was made without a store."""
         return self._store
 
     def changed_at(self, switch_row: int) -> datetime | None:
@@ -168,8 +168,6 @@ class Twin:
         event = SwitchOperated(tuple(operations), normal)
         request = _fingerprint(event, note, author, expected_revision)
         with self._writing:
-            if self._store is None:
-                return self._switch_in_memory(event, occurred_at, author, note, expected_revision)
             with self._undone_on_error(), self._store.writing() as writer:
                 self.catch_up()
                 earlier = writer.remembered(idempotency_key) if idempotency_key is not None else None
@@ -188,9 +186,8 @@ class Twin:
     def catch_up(self) -> int:
         """Applies what other writers added to the log; returns the newest revision."""
         with self._writing:
-            if self._store is not None:
-                for recorded in self._store.events(after=self.revision):
-                    self._apply(recorded)
+            for recorded in self._store.events(after=self.revision):
+                self._apply(recorded)
             return self.revision
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -235,21 +232,6 @@ class Twin:
             raise StaleRevision(expected_revision, self.revision)
         operated(self.network, self._current.state.open, event)
 
-    def _switch_in_memory(
-        self,
-        event: SwitchOperated,
-        occurred_at: datetime | None,
-        author: str,
-        note: str,
-        expected_revision: int | None,
-    ) -> SwitchingResult:
-        self._refuse(event, expected_revision)
-        now = datetime.now(UTC)
-        recorded = Recorded(self.revision + 1, now, occurred_at or now, author, note, event)
-        after, result = self._advance(recorded)
-        self._publish(recorded, after)
-        return result
-
     def _advance(self, recorded: Recorded) -> tuple[Snapshot, SwitchingResult]:
         before = self._current
         after = self._energized(apply(self.network, before.state, recorded))
@@ -279,7 +261,6 @@ class Twin:
             after, _ = self._advance(recorded)
             self._publish(recorded, after)
             return
-        assert self._store is not None
         before = self._current
         head = self._store.head()
         if head is not None and head.model == recorded.event.model:

@@ -18,7 +18,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class SwitchOperated:
-    """A batch of operations that took effect together. With `normal`, every switch first goes to its normal position."""
+    """Operations that took effect together. With `normal`, every switch first goes to its normal position."""
 
     operations: tuple[Operation, ...]
     normal: bool = False
@@ -34,7 +34,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ModelReplaced:
-    """A network was loaded. Positions off normal carry over by mrid; `vanished` switches were off normal and are gone.
+    """A network was loaded. Positions off normal carry over by mrid; `vanished` ones were off normal and are gone.
 
     With `carried` the event says the whole state after it, so nothing before it is needed to know what came after.
     """

@@ -10,7 +10,7 @@ import fcntl
 import json
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,12 +193,12 @@ class GeoPackageStore:
 
     def _read_lines(self) -> LineStrings:
         blobs = [blob for (blob,) in self._connection.execute("SELECT geom FROM lines ORDER BY fid")]
-        placed = [i for i, blob in enumerate(blobs) if blob is not None]
-        shapes = shapely.from_wkb([blobs[i][_LINE_HEADER.size :] for i in placed])
-        coordinates, index = shapely.get_coordinates(shapes, return_index=True)
+        placed = [row for row, blob in enumerate(blobs) if blob is not None]
+        shapes = np.asarray(shapely.from_wkb([blobs[row][_LINE_HEADER.size :] for row in placed]))
         sizes = np.zeros(len(blobs), dtype=np.int64)
-        sizes[placed] = np.bincount(index, minlength=len(placed))
-        return LineStrings(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), coordinates)
+        sizes[placed] = shapely.get_num_coordinates(shapes)
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return LineStrings(offsets, shapely.get_coordinates(shapes))
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -441,8 +441,11 @@ def _places(table: str, network: Network) -> NDArray[np.float64]:
         return network.node_lnglat
     if table == "substations":
         return network.substation_lnglat
-    rows: Mapping[str, NDArray[Any]] = network.tables[table]  # type: ignore[assignment]
-    return network.node_lnglat[rows["node" if table in ("sources", "consumers") else "node1"]]
+    rows = network.tables[table]
+    if table in ("sources", "consumers"):
+        return network.node_lnglat[rows["node"]]
+    at = network.node_lnglat[rows["node1"]]
+    return np.where(np.isnan(at), network.node_lnglat[rows["node2"]], at)
 
 
 def _point_blobs(lnglat: NDArray[np.float64]) -> list[bytes | None]:
@@ -451,18 +454,20 @@ def _point_blobs(lnglat: NDArray[np.float64]) -> list[bytes | None]:
     points["x"], points["y"] = lnglat[:, 0], lnglat[:, 1]
     whole = points.tobytes()
     size = _POINT.itemsize
-    placed = ~np.isnan(lnglat).any(axis=1)
-    return [whole[i * size : (i + 1) * size] if there else None for i, there in enumerate(placed.tolist())]
+    placed: list[bool] = np.logical_and.reduce(~np.isnan(lnglat), axis=1).tolist()
+    return [whole[i * size : (i + 1) * size] if there else None for i, there in enumerate(placed)]
 
 
 def _line_blobs(lines: LineStrings) -> list[bytes | None]:
     blobs: list[bytes | None] = [None] * len(lines)
     placed = np.flatnonzero(lines.placed)
+    if len(placed) == 0:
+        return blobs
     index = np.repeat(np.arange(len(placed)), np.diff(lines.offsets)[placed])
     shapes = shapely.linestrings(lines.coordinates, indices=index)
     for row, wkb, bounds in zip(
         placed.tolist(),
-        shapely.to_wkb(shapes, byte_order=1).tolist() if len(placed) else [],
+        np.asarray(shapely.to_wkb(shapes, byte_order=1)).tolist(),
         shapely.bounds(shapes).tolist(),
         strict=True,
     ):

@@ -27,6 +27,12 @@ class UnknownMrid(KeyError, ValueError):
 class DuplicateMrid(ValueError):
     """Two elements share an mrid; names it and both tables."""
 
+    def __init__(self, mrid: str, first: Element, second: Element) -> None:
+        super().__init__(
+            f"{first.component.name} row {first.row} and {second.component.name} row {second.row} share the mrid {mrid!r}"
+        )
+        self.mrid = mrid
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -49,10 +55,7 @@ class MridIndex:
         same = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
         if len(same):
             first, second = (self._element(int(self._order[same[0] + k])) for k in (0, 1))
-            raise DuplicateMrid(
-                f"{first.component.name} row {first.row} and {second.component.name} row {second.row} "
-                f"share the mrid {self._sorted[same[0]]!r}"
-            )
+            raise DuplicateMrid(str(self._sorted[same[0]]), first, second)
 
     def _element(self, position: int) -> Element:
         table = int(np.searchsorted(self._starts, position, side="right")) - 1

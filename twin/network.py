@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from topology.energize import energize
 from topology.graph import Graph, build
 from topology.loops import exclusive_weight
-from twin import feeders, phases
+from twin import phases
 from twin.components import (
     AC_LINE_SEGMENT,
     BRANCH_COMPONENTS,
@@ -31,6 +31,7 @@ from twin.components import (
     Table,
     among,
 )
+from twin.feeders import Membership, derive, members, substation_transformers
 from twin.geometry import LineStrings
 from twin.mrids import Element, MridIndex
 
@@ -105,9 +106,7 @@ class Network:
             conducting = np.empty(sum(sizes), dtype=np.uint8)
             for table, number in zip(branch_tables, numbers, strict=True):
                 conducting[number] = _normal_conducting(table)
-            derived = feeders.derive(
-                ordered, numbering.graph, branch_class, branch_row, branches[TRANSFORMER], conducting
-            )
+            derived = derive(ordered, numbering.graph, branch_class, branch_row, branches[TRANSFORMER], conducting)
             unordered = Table(FEEDER, derived)
             ordered["feeders"] = unordered.take(np.argsort(unordered["head_node"], kind="stable"))
         network = cls(
@@ -251,7 +250,7 @@ class Network:
     @cached_property
     def substation_transformer_branches(self) -> NDArray[np.int32]:
         """int32: branch numbers of the transformers that feeders hang on and never pass."""
-        return self.table_branches[TRANSFORMER][feeders.substation_transformers(self.tables)]
+        return self.table_branches[TRANSFORMER][substation_transformers(self.tables)]
 
     @cached_property
     def feeder_heads(self) -> NDArray[np.int32]:
@@ -260,9 +259,9 @@ class Network:
         return np.array([-1 if head is None else head for head in heads], dtype=np.int32)
 
     @cached_property
-    def membership(self) -> feeders.Membership:
+    def membership(self) -> Membership:
         """Feeder of every node and branch, in the normal state."""
-        return feeders.members(
+        return members(
             self.graph,
             self.normal_conducting,
             self.feeder_heads,

@@ -54,7 +54,7 @@ class SearchIndex:
             self._texts.append((table.component, texts))
 
     def find(self, query: str, limit: int = 10) -> list[Found]:
-        """The best `limit` hits; letters match whatever their case, `_` and `-` match a space, an empty query finds nothing."""
+        """The best `limit` hits; case does not matter, `_` and `-` match a space, an empty query finds nothing."""
         wanted = _fold(query).strip()
         if not wanted or limit < 1:
             return []

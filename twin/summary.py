@@ -27,7 +27,7 @@ def counts(network: Network, switch_open: NDArray[np.uint8]) -> dict[str, int]:
 
 def unplaced(network: Network) -> dict[str, int]:
     """Elements that cannot be put on the map, by layer."""
-    node_missing = np.isnan(network.node_lnglat).any(axis=1)
+    node_missing: NDArray[np.bool_] = np.asarray(np.isnan(network.node_lnglat).any(axis=1))
 
     def both_missing(table: Any) -> int:
         return int(np.count_nonzero(node_missing[table["node1"]] & node_missing[table["node2"]]))

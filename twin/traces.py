@@ -117,9 +117,10 @@ class TraceRequest:
             unpacker = zlib.decompressobj()
             text = unpacker.decompress(packed, 64 * ID_LIMIT)
             model, revision, request = json.loads(text)
-        except (binascii.Error, zlib.error, ValueError, TypeError) as error:
+        except (binascii.Error, zlib.error, ValueError, TypeError, RecursionError) as error:
             raise TraceError("id", shown, rule) from error
-        if not isinstance(model, str) or not isinstance(revision, int) or not isinstance(request, dict):
+        whole = type(revision) is int  # a bool is an int, too
+        if not isinstance(model, str) or not whole or not isinstance(request, dict):
             raise TraceError("id", shown, rule)
         return cls.from_json(request), model, revision
 
@@ -128,6 +129,9 @@ def _checked(name: str, value: object) -> object:
     if name in ("start", "barriers", "filter_barriers"):
         if not isinstance(value, list | tuple) or not all(isinstance(mrid, str) for mrid in value):
             raise TraceError(name, value, "it must be a list of mrids")
+        for mrid in value:
+            if any(0xD800 <= ord(letter) < 0xE000 for letter in mrid):
+                raise TraceError(name, ascii(mrid), "it holds half a surrogate pair, which is no text")
         return tuple(value)
     choices = {"kind": get_args(Kind), "mode": get_args(Mode), "state": get_args(StateName)}.get(name)
     if choices is not None:
@@ -145,7 +149,7 @@ def _checked(name: str, value: object) -> object:
             raise TraceError(name, value, "N alone is never traced")
         return phases.mask_to_code(mask)
     if name == "terminal":
-        if value is not None and (isinstance(value, bool) or value not in (1, 2)):
+        if value is not None and (type(value) is not int or value not in (1, 2)):
             raise TraceError(name, value, "it must be 1 or 2")
         return value
     if not isinstance(value, bool):

@@ -19,7 +19,6 @@ from twin.components import (
     BRANCH_COMPONENTS,
     CONNECTIVITY_NODE,
     ENERGY_CONSUMER,
-    ENERGY_SOURCE,
     POWER_TRANSFORMER,
     Component,
 )
@@ -91,7 +90,7 @@ def _no_source(network: Network) -> Iterator[Finding]:
     if not network.node_sources.any():
         given = len(network.sources)
         why = f"none of its {given} sources is in service" if given else "it has no energy source"
-        yield _finding(network, "no_source", "error", ENERGY_SOURCE, [], f"The network is dead everywhere: {why}.")
+        yield _finding(network, "no_source", "error", CONNECTIVITY_NODE, [0], f"The network is dead everywhere: {why}.")
 
 
 def _not_supplied(network: Network) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from twin.events import ModelReplaced, Recorded
 
 def lineage(twin: Twin) -> str:
     """What tells this log from another one with the same revisions: when it began."""
-    first: Iterator[Recorded] = iter(()) if twin.store is None else twin.store.events(until=1)
+    first: Iterator[Recorded] = twin.store.events(until=1)
     began = next(first, None)
     return datetime.now(UTC).isoformat() if began is None else began.recorded_at.isoformat()
 
@@ -19,9 +19,9 @@ def lineage(twin: Twin) -> str:
 def since_model(twin: Twin, model: str, until: int) -> list[Recorded]:
     """The log up to a revision, from the last event on that put a model in force.
 
-    Empty where that was another model, where the log ends before that revision, and without a store.
+    Empty where that was another model, where the log ends before that revision, and where it names no model.
     """
-    log = [] if twin.store is None else list(twin.store.events(until=until))
+    log = list(twin.store.events(until=until))
     if not log or log[-1].revision != until:
         return []
     for first in range(len(log) - 1, -1, -1):

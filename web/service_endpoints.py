@@ -35,8 +35,7 @@ async def ready(request: Request) -> Response:
 
 
 def _caught_up(twin: Twin) -> int:
-    if twin.store is not None:
-        twin.store.head()
+    twin.store.head()
     return twin.catch_up()
 
 

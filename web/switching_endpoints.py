@@ -106,7 +106,7 @@ async def events(request: Request) -> Response:
 
 
 def _log(twin: Twin, after: int, until: int) -> list[Recorded]:
-    return [] if twin.store is None or until <= after else list(twin.store.events(after, until))
+    return [] if until <= after else list(twin.store.events(after, until))
 
 
 def event_json(recorded: Recorded) -> Mapping[str, object]:

@@ -189,10 +189,12 @@ def test_a_wrong_page_is_refused(client: Client, query: str) -> None:
     assert (answer.status_code, answer.json()["field"]) == (400, query.partition("=")[0])
 
 
-def test_a_twin_without_a_store_has_no_log(network: Network, connect: Connect) -> None:
+def test_a_twin_without_a_store_keeps_its_log_in_memory(network: Network, connect: Connect) -> None:
     client = connect(Twin(network))
     assert client.switch("SW1", opened=True)["revision"] == 1
-    assert client.get("/api/events").json() == {"events": [], "revision": 1, "next": None}
+    log = client.get("/api/events").json()
+    assert [event["revision"] for event in log["events"]] == [1]
+    assert log["events"][0]["operations"] == [{"mrid": "SW1", "open": True, "phases": "ABC"}]
 
 
 def test_many_writers_at_once_all_get_a_revision_of_their_own(client: Client, twin: Twin) -> None:

@@ -1,0 +1,79 @@
+"""gridtwin: a digital twin of an electric distribution network.
+
+import gridtwin
+
+twin = gridtwin.load(gridtwin.packaged_folder())
+print(twin.switch([gridtwin.Operation("MV1.101 Switch 1", open=True)]))
+for outage in gridtwin.outages(twin):
+    print(outage.customers, outage.causes)
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from loaders.formats import read
+from loaders.report import LoadError, LoadReport
+from loaders.simbench import packaged_folder
+from twin.elements import card
+from twin.engine import SwitchingResult, Twin
+from twin.events import Operation
+from twin.mrids import UnknownMrid
+from twin.network import Network
+from twin.outages import Outage, outages
+from twin.state import Snapshot, State
+from twin.store import StoreError
+from twin.stores import open_store
+from twin.traces import TraceError, TraceRequest, TraceResult
+from twin.traces import run as _run
+from twin.transitions import SwitchingError
+from twin.validation import Finding, findings
+
+__all__ = [
+    "Finding",
+    "LoadError",
+    "LoadReport",
+    "Network",
+    "Operation",
+    "Outage",
+    "Snapshot",
+    "State",
+    "StoreError",
+    "SwitchingError",
+    "SwitchingResult",
+    "TraceError",
+    "TraceRequest",
+    "TraceResult",
+    "Twin",
+    "UnknownMrid",
+    "card",
+    "findings",
+    "load",
+    "open_store",
+    "open_twin",
+    "outages",
+    "packaged_folder",
+    "read",
+    "trace",
+]
+
+
+def load(source: str | PathLike[str], format: str = "auto") -> Twin:
+    """A twin of a source that gridtwin reads, kept in memory; raises LoadError."""
+    return Twin(read(Path(source), format)[0])
+
+
+def open_twin(store: str | PathLike[str], *, write: bool = False) -> Twin:
+    """The twin that a store keeps, for reading, or as its one writer; raises StoreError."""
+    return Twin.from_store(open_store(str(store), write=write))
+
+
+def trace(twin: Twin, kind: str, *start: str, **options: object) -> TraceResult:
+    """Traces from the given mrids in the current state, or in `state="normal"`.
+
+    kind: connected, upstream, downstream or subnetwork. options: the fields of TraceRequest. Raises TraceError or
+    UnknownMrid.
+    """
+    request = TraceRequest.from_json({"kind": kind, "start": list(start), **options})
+    return _run(twin.normal if request.state == "normal" else twin.current, request)

@@ -1,0 +1,67 @@
+"""Every format that is read, how it is recognised, and one way to read any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from loaders.report import LoadError, LoadReport
+from loaders.simbench import is_simbench, read_simbench
+from twin.components import TableError
+from twin.mrids import DuplicateMrid
+from twin.network import Network, NetworkError
+
+Progress = Callable[[str], None]
+
+
+class Reader(Protocol):
+    """Reads one format; raises LoadError and then has made nothing."""
+
+    def __call__(self, source: Path, /, *, progress: Progress) -> tuple[Network, LoadReport]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: its name, what it looks like in words, how to tell, how to read."""
+
+    name: str
+    looks_like: str
+    recognises: Callable[[Path], bool]
+    read: Reader
+
+
+FORMATS = (Format("simbench", "a folder with Node.csv and Coordinates.csv", is_simbench, read_simbench),)
+
+
+def read(
+    source: Path, format_name: str = "auto", *, progress: Progress = lambda step: None
+) -> tuple[Network, LoadReport]:
+    """Reads a source of the named format, or of the one it looks like.
+
+    Raises LoadError with one sentence for a source that is not there, of no known format, or not whole.
+    """
+    if not source.exists():
+        raise LoadError(f"{source} is not there")
+    chosen = _named(format_name) if format_name != "auto" else _recognised(source)
+    try:
+        return chosen.read(source, progress=progress)
+    except (TableError, NetworkError, DuplicateMrid) as error:
+        raise LoadError(f"{source}: {error}") from error
+
+
+def _named(name: str) -> Format:
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in FORMATS)
+    raise LoadError(f"--format is {name!r}; known formats are auto, {names}")
+
+
+def _recognised(source: Path) -> Format:
+    for known in FORMATS:
+        if known.recognises(source):
+            return known
+    looks = "; ".join(f"{known.name} is {known.looks_like}" for known in FORMATS)
+    raise LoadError(f"{source} is of no format that gridtwin reads ({looks}); name one with --format")
