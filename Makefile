@@ -55,7 +55,8 @@ format: $(STAMPS)/test
 	$(BIN)/ruff format .
 
 bench: install $(STAMPS)/demo $(STAMPS)/test
-	$(BIN)/python -m pytest benchmarks --capture=no
+	$(BIN)/python -m benchmarks.topology
+	$(BIN)/python -m benchmarks.tiles
 
 wheel: install
 	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .

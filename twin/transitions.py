@@ -18,7 +18,7 @@ class SwitchingError(ValueError):
     """An operation that breaks a rule; `mrid` names the element, the message the rule. The state is unchanged."""
 
     def __init__(self, mrid: str, rule: str) -> None:
-        super().__init__(f"{mrid}: {rule}")
+        super().__init__(f"{mrid!r} {rule}")
         self.mrid = mrid
 
 

@@ -18,7 +18,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 def progress(title: str) -> Iterator[Callable[[str], None]]:
     """A bar that moves for as long as the block runs; the function it gives says which step is under way."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda step: bar.update(task, description=f"{title}: {step}")
 
