@@ -112,16 +112,9 @@ class CsvTable:
 
 
 def _whole_rows(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-    """The rows that are not blank, and their lines; raises LoadError for one that is longer or shorter than the header."""
-    columns = len(frame.columns)
+    """The rows that are not blank, and their lines; a value that a short line lacks is one not given."""
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for row labels
-        raise LoadError(f"{path} line {FIRST_DATA_LINE} has more values than the {columns} columns of its header")
-    absent = frame.isna().to_numpy()
-    blank = absent[:, 1:].all(axis=1) & (frame.iloc[:, 0].fillna("") == "").to_numpy()
-    short = absent.any(axis=1) & ~blank
-    lines = np.arange(len(frame)) + FIRST_DATA_LINE
-    if short.any():
-        row = int(np.argmax(short))
-        has = columns - int(absent[row].sum())
-        raise LoadError(f"{path} line {lines[row]} has {has} values, fewer than the {columns} columns of its header")
-    return frame[~blank].reset_index(drop=True), lines[~blank]
+        has = len(frame.columns)
+        raise LoadError(f"{path} line {FIRST_DATA_LINE} has more values than the {has} columns of its header")
+    blank: NDArray[np.bool_] = (frame == "").to_numpy().all(axis=1)
+    return frame.loc[~blank].reset_index(drop=True), np.flatnonzero(~blank) + FIRST_DATA_LINE

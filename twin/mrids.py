@@ -28,9 +28,8 @@ class DuplicateMrid(ValueError):
     """Two elements share an mrid; names it and both tables."""
 
     def __init__(self, mrid: str, first: Element, second: Element) -> None:
-        super().__init__(
-            f"{first.component.name} row {first.row} and {second.component.name} row {second.row} share the mrid {mrid!r}"
-        )
+        one, other = (f"{element.component.name} row {element.row}" for element in (first, second))
+        super().__init__(f"{one} and {other} share the mrid {mrid!r}")
         self.mrid = mrid
 
 
