@@ -116,5 +116,5 @@ def _whole_rows(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, NDArray[
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for row labels
         has = len(frame.columns)
         raise LoadError(f"{path} line {FIRST_DATA_LINE} has more values than the {has} columns of its header")
-    blank: NDArray[np.bool_] = (frame == "").to_numpy().all(axis=1)
+    blank = (frame.to_numpy(dtype=object) == "").all(axis=1)
     return frame.loc[~blank].reset_index(drop=True), np.flatnonzero(~blank) + FIRST_DATA_LINE
