@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topology.energize import Energizer
+from topology.nx import ArrayGraph
 from twin.events import ModelReplaced, Operation, Recorded, SwitchOperated, event_to_json
+from twin.graph import conducting_graph, structural_graph
 from twin.memory import MemoryStore
 from twin.network import SWITCH_BRANCH, Network
 from twin.state import Snapshot, State
@@ -136,6 +139,18 @@ class Twin:
     def store(self) -> Store:
         """Where the log is kept; in memory where the twin was made without a store."""
         return self._store
+
+    @property
+    def graph(self) -> ArrayGraph:
+        """The network as a `networkx.MultiGraph`, open switches too, with their positions of this moment."""
+        snapshot = self._current
+        return structural_graph(snapshot.network, snapshot.state.open)
+
+    def conducting(self, phases: str = "ABC", state: Literal["current", "normal"] = "current") -> ArrayGraph:
+        """The `networkx.MultiGraph` of what conducts any of the phases, as of this moment or in the normal state."""
+        if state not in ("current", "normal"):
+            raise ValueError(f"state is {state!r}; it must be 'current' or 'normal'")
+        return conducting_graph(self._current if state == "current" else self._normal, phases)
 
     def changed_at(self, switch_row: int) -> datetime | None:
         """When a switch last moved, if the log says so."""
