@@ -79,6 +79,7 @@ class Network:
         nodes where left out. Raises NetworkError or DuplicateMrid.
         """
         whole = {c.table: tables.get(c.table) or Table(c, _empty(c)) for c in COMPONENTS}
+        whole["nodes"] = _whole_places(whole["nodes"])
         _check_references(whole)
         branch_tables = [whole[c.table] for c in BRANCH_COMPONENTS]
         sizes = [len(table) for table in branch_tables]
@@ -408,6 +409,15 @@ def _check_references(tables: Mapping[str, Table]) -> None:
                     f"{table.component.name} {table['mrid'][row]!r}: {column_name} is row {table[column_name][row]} "
                     f"of {target}, which has {len(tables[target])} rows"
                 )
+
+
+def _whole_places(nodes: Table) -> Table:
+    """Half a place is none: where lng or lat is not known, neither is."""
+    half = np.isnan(nodes["lng"]) != np.isnan(nodes["lat"])
+    if not half.any():
+        return nodes
+    lng, lat = (np.where(half, np.nan, nodes[name]) for name in ("lng", "lat"))
+    return nodes.take(np.arange(len(nodes)), lng=lng, lat=lat)
 
 
 def _normal_conducting(table: Table) -> NDArray[np.uint8]:
