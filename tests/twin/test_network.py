@@ -160,6 +160,11 @@ def test_bounds_and_unplaced_lines():
     assert given.placed.tolist() == [False, True] and given.take(np.array([1])).offsets.tolist() == [0, 3]
 
 
+def test_half_a_place_is_none():
+    network = draw(F1, more={"nodes": {"lng": [np.nan] + [9.0] * 7}})
+    assert np.isnan(network.node_lnglat).all(axis=1).sum() == np.isnan(network.node_lnglat).any(axis=1).sum() == 1
+
+
 # --- feeders ------------------------------------------------------------------------------------------------------
 
 
