@@ -1,0 +1,147 @@
+"""Traces by mrid: what is asked, what is answered."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.twin.networks import F1, draw
+from twin.engine import Twin
+from twin.mrids import UnknownMrid
+from twin.traces import TraceError, TraceRequest, run
+
+
+@pytest.fixture
+def twin():
+    loads = {"load 3": "3", "load 4": "4"}
+    return Twin(draw(F1, sources="S T", opened="b5", consumers=loads, feeders=[("b1", "1"), ("b7", "6")]))
+
+
+def traced(twin, **request):
+    return run(twin.current, TraceRequest.from_json(request)).to_json()
+
+
+def mrids(answer, part):
+    return {element["mrid"] for element in answer[part]}
+
+
+def test_f1_downstream(twin):
+    answer = traced(twin, kind="downstream", start=["b3"])
+    assert (mrids(answer, "edges"), mrids(answer, "nodes")) == ({"b3", "c4"}, {"3", "4"})
+    assert [(b["mrid"], b["reason"]) for b in answer["boundaries"]] == [("b5", "open")]
+    assert answer["customers"] == 2 and answer["status"] == "ok"
+    assert answer["sums"]["counts"]["Switch"] == answer["sums"]["counts"]["AcLineSegment"] == 1
+    assert answer["sums"]["length_m"] == 100
+    assert answer["bounds"] == pytest.approx([9.002, 52, 9.004, 52])
+
+
+def test_f1_upstream(twin):
+    answer = traced(twin, kind="upstream", start=["c4"])
+    assert (mrids(answer, "edges"), mrids(answer, "nodes")) >= ({"c4", "b3", "c2", "b1"}, {"3", "2", "1"})
+    assert mrids(answer, "edges") == {"c4", "b3", "c2", "b1"}
+    assert mrids(answer, "sources") == {"source S"}
+
+
+def test_f1_feeders_share_the_tie(twin):
+    for start in ("b1", "feeder b1", "load 3"):
+        answer = traced(twin, kind="subnetwork", start=[start])
+        assert mrids(answer, "nodes") == {"1", "2", "3", "4"}, start
+        assert "b5" in mrids(answer, "boundaries")
+    assert "b5" in mrids(traced(twin, kind="subnetwork", start=["b7"]), "boundaries")
+    nothing = traced(twin, kind="subnetwork", start=["S"])
+    assert (nothing["status"], nothing["nodes"], nothing["edges"]) == ("no_feeder", [], [])
+
+
+def test_barriers_and_ignored_status(twin):
+    assert mrids(traced(twin, kind="connected", start=["S"], barriers=["b3"]), "nodes") == {"S", "1", "2"}
+    whole = traced(twin, kind="connected", start=["S"], ignore_status=True)
+    assert mrids(whole, "nodes") == {"S", "T", *"123456"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "rule"),
+    [
+        ({"kind": "sideways"}, "kind", "one of connected, upstream"),
+        ({"start": []}, "start", "name at least one"),
+        ({"start": "b3"}, "start", "a list of mrids"),
+        ({"start": [3]}, "start", "a list of mrids"),
+        ({"phases": "ABX"}, "phases", "letters A, B, C, N"),
+        ({"phases": "N"}, "phases", "N alone"),
+        ({"phases": 7}, "phases", "a phase code"),
+        ({"terminal": 3}, "terminal", "1 or 2"),
+        ({"terminal": True}, "terminal", "1 or 2"),
+        ({"mode": "x"}, "mode", "flow, exclusive"),
+        ({"state": "past"}, "state", "current, normal"),
+        ({"include_barriers": 1}, "include_barriers", "true or false"),
+        ({"ignore_status": True}, "ignore_status", "connected only"),
+        ({"colour": "red"}, "colour", "no such field"),
+    ],
+)
+def test_requests_are_checked(change, field, rule):
+    with pytest.raises(TraceError, match=rule) as raised:
+        TraceRequest.from_json({"kind": "downstream", "start": ["b3"]} | change)
+    assert raised.value.field == field
+
+
+def test_what_is_needed_and_what_exists(twin):
+    for missing in ("kind", "start"):
+        with pytest.raises(TraceError, match="it is needed"):
+            TraceRequest.from_json({k: v for k, v in {"kind": "connected", "start": ["S"]}.items() if k != missing})
+    with pytest.raises(UnknownMrid, match="'zzz'"):
+        traced(twin, kind="connected", start=["zzz"])
+    with pytest.raises(TraceError, match="a barrier must be a line"):
+        traced(twin, kind="connected", start=["S"], barriers=["load 3"])
+    with pytest.raises(TraceError, match="no line, switch or transformer"):
+        traced(twin, kind="connected", start=["S"], terminal=1)
+
+
+def test_ids_go_round():
+    request = TraceRequest.from_json(
+        {"kind": "downstream", "start": ["b3", "Süd/1"], "mode": "exclusive", "phases": "BA"}
+    )
+    trace_id = request.to_id("model", 12)
+    assert TraceRequest.from_id(trace_id) == (request, "model", 12)
+    assert request.phases == "AB" and request.to_id("model", 12) == trace_id != request.to_id("model", 13)
+    for broken in ("", "%%%", "AAAA", trace_id[:-20], "x" * 9000, "eJyLVkpUitUBAAg_AiA"):
+        with pytest.raises(TraceError):
+            TraceRequest.from_id(broken)
+
+
+def test_geojson_and_csv(twin):
+    result = run(twin.current, TraceRequest("downstream", ("b3",)))
+    collection = json.loads(json.dumps(result.to_geojson()))
+    geometries = {f["properties"]["mrid"]: f["geometry"]["type"] for f in collection["features"]}
+    assert geometries == {"b3": "Point", "c4": "LineString", "load 3": "Point", "load 4": "Point"}
+    rows = list(csv.DictReader(io.StringIO(result.to_csv(), newline="")))
+    assert [(r["class"], r["mrid"], r["customers"]) for r in rows] == [
+        ("Switch", "b3", ""),
+        ("AcLineSegment", "c4", ""),
+        ("EnergyConsumer", "load 3", "1"),
+        ("EnergyConsumer", "load 4", "1"),
+    ]
+    assert float(rows[1]["lng"]) == pytest.approx(9.0035)
+
+
+def test_pages_make_the_whole(twin, monkeypatch):
+    monkeypatch.setattr("twin.traces.PAGE", 3)
+    result = run(twin.current, TraceRequest("connected", ("S",)))
+    at, edges, nodes = 0, [], []
+    while at is not None:
+        page = result.page(at)
+        assert 0 < len(page["edges"]) + len(page["nodes"]) <= 3
+        edges, nodes, at = edges + page["edges"], nodes + page["nodes"], page["next"]
+    assert (edges, nodes) == (result.edges_json(), result.nodes_json())
+
+
+def test_customers_downstream_of_simbench_switches(simbench):
+    """The closed form of every branch agrees with the trace."""
+    twin = Twin(simbench)
+    for row in range(0, len(simbench.switches), 7000):
+        branch = simbench.table_branches[1][row]
+        if simbench.normal_conducting[branch]:
+            mrid = str(simbench.switches["mrid"][row])
+            result = run(twin.current, TraceRequest("downstream", (mrid,), mode="exclusive"))
+            assert result.sums["customers"] == simbench.branch_customers[branch]
