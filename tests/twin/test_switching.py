@@ -98,7 +98,7 @@ def test_500_switches_lose_what_deletion_loses(simbench, oracle):
     for number, mrid in enumerate(chosen(oracle)):
         tie = oracle.switches[mrid]["cond"] == "0"
         dead = set() if tie else oracle.dead_by(mrid)
-        if number % 20 == 0 and not tie:  # the plain way, 20 times
+        if number % 15 == 0 and not tie:  # the plain way, 25 times
             ends = oracle.switches[mrid]["nodeA"], oracle.switches[mrid]["nodeB"]
             oracle.part(*ends)
             assert dead == set(oracle.graph) - nx.node_connected_component(oracle.graph, ROOT)
@@ -117,7 +117,7 @@ def test_500_switches_lose_what_deletion_loses(simbench, oracle):
             assert np.array_equal(getattr(twin.current, array), getattr(normal, array))
         assert np.array_equal(twin.current.state.open, normal.state.open)
         lost_something += bool(dead)
-    assert number == 4 * EACH - 1 and checked >= 18 and lost_something > 150
+    assert number == 4 * EACH - 1 and checked >= 25 and lost_something > 150
 
 
 def test_ties_restore_what_networkx_says(simbench, oracle):

@@ -40,8 +40,8 @@ def test_f1_downstream(twin):
 
 def test_f1_upstream(twin):
     answer = traced(twin, kind="upstream", start=["c4"])
-    assert (mrids(answer, "edges"), mrids(answer, "nodes")) >= ({"c4", "b3", "c2", "b1"}, {"3", "2", "1"})
     assert mrids(answer, "edges") == {"c4", "b3", "c2", "b1"}
+    assert mrids(answer, "nodes") == {"3", "2", "1"}
     assert mrids(answer, "sources") == {"source S"}
 
 
