@@ -187,6 +187,11 @@ class _Keys(Mapping[Hashable, Attributes]):
     def __len__(self) -> int:
         return len(self._branches)
 
+    def items(self) -> Any:
+        """All keys and attributes without looking each key up again."""
+        labels = self._arrays.labels
+        return {labels.branch_label(branch): labels.branch_attributes(branch) for branch in self._branches}.items()
+
 
 def _frozen(*_: object, **__: object) -> NoReturn:
     raise nx.NetworkXError("this graph is a view of a network: copy() it to change it")

@@ -116,6 +116,8 @@ class TraceRequest:
             packed = base64.urlsafe_b64decode(trace_id + "=" * (-len(trace_id) % 4))
             unpacker = zlib.decompressobj()
             text = unpacker.decompress(packed, 64 * ID_LIMIT)
+            if not unpacker.eof:
+                raise TraceError("id", shown, rule)  # cut short, or grown too large
             model, revision, request = json.loads(text)
         except (binascii.Error, zlib.error, ValueError, TypeError, RecursionError) as error:
             raise TraceError("id", shown, rule) from error

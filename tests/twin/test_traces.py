@@ -105,7 +105,7 @@ def test_ids_go_round():
     trace_id = request.to_id("model", 12)
     assert TraceRequest.from_id(trace_id) == (request, "model", 12)
     assert request.phases == "AB" and request.to_id("model", 12) == trace_id != request.to_id("model", 13)
-    for broken in ("", "%%%", "AAAA", trace_id[:-20], "x" * 9000, "eJyLVkpUitUBAAg_AiA"):
+    for broken in ("", "%%%", "AAAA", trace_id[:-4], "x" * 9000, "eJyLVkpUitUBAAg_AiA"):
         with pytest.raises(TraceError):
             TraceRequest.from_id(broken)
 
