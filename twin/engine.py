@@ -78,7 +78,7 @@ class Twin:
 
         log: events to start from, the first of them the one that put this network in force.
         """
-        self._store: Store = store or MemoryStore()
+        self._store: Store = store or MemoryStore(log)
         self._writing = threading.RLock()
         self._subscribers: list[Callable[[Change], None]] = []
         self._begin(network, log)

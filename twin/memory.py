@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -14,9 +14,10 @@ from twin.store import Head, Remembered, StoreInvalid
 class MemoryStore:
     """Keeps the log for as long as the process lives (see `twin.store.Store`); also its own Writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Sequence[Recorded] = ()) -> None:
+        """Begins with a part of a log, in order and without a gap."""
         self.url = "memory"
-        self._log: list[Recorded] = []
+        self._log = list(log)
         self._answers: dict[str, Remembered] = {}
         self._networks: dict[str, Network] = {}
 
@@ -35,8 +36,9 @@ class MemoryStore:
 
     def events(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
         """The log in order."""
-        last = len(self._log) if until is None else until
-        return iter(self._log[after:last])  # revisions count from 1 without a gap
+        before = self._log[0].revision - 1 if self._log else 0
+        last = len(self._log) if until is None else max(until - before, 0)
+        return iter(self._log[max(after - before, 0) : last])
 
     @contextmanager
     def writing(self) -> Iterator[MemoryWriter]:
