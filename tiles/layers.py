@@ -31,9 +31,18 @@ from tiles.mvt import (
     encode_layer,
 )
 from twin import phases
-from twin.components import AC_LINE_SEGMENT, ENERGY_CONSUMER, POWER_TRANSFORMER, SUBSTATION, USAGE_POINT, Table
-from twin.network import LINE as LINE_BRANCH
-from twin.network import SWITCH_BRANCH, TRANSFORMER, Network
+from twin.components import (
+    AC_LINE_SEGMENT,
+    ENERGY_CONSUMER,
+    POWER_TRANSFORMER,
+    SUBSTATION,
+    SWITCH_BRANCH,
+    TRANSFORMER,
+    USAGE_POINT,
+    Table,
+)
+from twin.components import LINE as LINE_BRANCH
+from twin.network import Network
 
 __all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "Layer", "Selection", "make_layers"]
 

@@ -19,7 +19,8 @@ from tiles.source import TileSource
 from tiles.tilejson import TILESETS, ZOOMS
 from topology.jit import exercise
 from twin import phases
-from twin.network import LINE, SWITCH_BRANCH, TRANSFORMER, Network
+from twin.components import LINE, SWITCH_BRANCH, TRANSFORMER
+from twin.network import Network
 from twin.state import Snapshot
 
 __all__ = ["EPOCH", "StaleIndex", "StaleTiles", "epoch"]

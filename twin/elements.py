@@ -8,7 +8,6 @@ from twin import phases
 from twin.components import (
     AC_LINE_SEGMENT,
     BRANCH_COMPONENTS,
-    COMPONENTS,
     CONNECTIVITY_NODE,
     ENERGY_CONSUMER,
     ENERGY_SOURCE,
@@ -256,8 +255,3 @@ def _equipment(network: Network, node: int) -> list[Element]:
     ]
     sources = np.flatnonzero(network.sources["node"] == node)
     return found + [Element(ENERGY_SOURCE, int(row)) for row in sources]
-
-
-def component_named(name: str) -> Component | None:
-    """The class of that name, if there is one."""
-    return next((component for component in COMPONENTS if component.name == name), None)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from topology.energize import Energizer
 from topology.nx import ArrayGraph
+from twin.components import SWITCH_BRANCH
 from twin.events import ModelReplaced, Operation, Recorded, SwitchOperated, event_to_json
 from twin.graph import conducting_graph, structural_graph
 from twin.memory import MemoryStore
-from twin.network import SWITCH_BRANCH, Network
+from twin.network import Network
 from twin.state import Snapshot, State
 from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing
 from twin.transitions import apply, model_replaced, operated
@@ -89,7 +90,7 @@ class Twin:
         head = store.head()
         if head is None:
             raise StoreMissing(f"{store.url} holds no network yet; `gridtwin load SOURCE --store {store.url}` adds one")
-        return cls(store.read_network(head.model), store, _since_model(store.events(until=head.revision)))
+        return cls(store.read_network(head.model), store, since_model(store.events(until=head.revision)))
 
     @classmethod
     def load(cls, network: Network, store: Store, *, author: str = "", note: str = "") -> Twin:
@@ -284,7 +285,7 @@ class Twin:
             self._publish(recorded, after)
 
 
-def _since_model(log: Iterable[Recorded]) -> list[Recorded]:
+def since_model(log: Iterable[Recorded]) -> list[Recorded]:
     """The log from the last change of model on: what came before it does not matter to the state."""
     since: list[Recorded] = []
     for recorded in log:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from topology.graph import Graph
 from topology.islands import islands
-from twin.components import Table
+from twin.components import BRANCH_COMPONENTS, LINE, SWITCH_BRANCH, TRANSFORMER, Table
 
 SUBSTATION_VOLTAGE_V = 60_000.0
 """A transformer is a substation's when its high side is at least this and its low side below."""
-
-LINE, SWITCH, TRANSFORMER = range(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +131,7 @@ def _busbars(
         if marked[node]:
             found.add(node)
         for branch, kind, far in around(node):
-            if kind != SWITCH or not conducting[branch]:
+            if kind != SWITCH_BRANCH or not conducting[branch]:
                 continue
             if marked[node] and not marked[far]:
                 continue  # past a busbar only couplers are followed
@@ -171,7 +169,7 @@ def _feeder_columns(
     columns: dict[str, list[Any]] = {name: [] for name in ("mrid", "name", "head_mrid", "head_node", "substation")}
     used: dict[str, int] = defaultdict(int)
     for row, branch in enumerate(branches):
-        table = tables[("lines", "switches", "transformers")[branch_class[branch]]]
+        table = tables[BRANCH_COMPONENTS[branch_class[branch]].table]
         head_mrid = str(table["mrid"][branch_row[branch]])
         name = circuits.get(row) or head_mrid
         used[name] += 1

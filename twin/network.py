@@ -23,9 +23,12 @@ from twin.components import (
     ENERGY_CONSUMER,
     ENERGY_SOURCE,
     FEEDER,
+    LINE,
     POWER_TRANSFORMER,
     SUBSTATION,
     SWITCH,
+    SWITCH_BRANCH,
+    TRANSFORMER,
     USAGE_POINT,
     Component,
     Table,
@@ -34,9 +37,6 @@ from twin.components import (
 from twin.feeders import Membership, derive, members, substation_transformers
 from twin.geometry import LineStrings
 from twin.mrids import Element, MridIndex
-
-LINE, SWITCH_BRANCH, TRANSFORMER = range(3)
-"""Codes in `Network.branch_class`: the position in BRANCH_COMPONENTS."""
 
 NOT_OPERABLE_KINDS = ("Jumper", "Cut")
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topology.islands import islands
+from twin.components import SWITCH_BRANCH
 from twin.engine import Twin
-from twin.network import SWITCH_BRANCH
 from twin.state import Snapshot
 
 

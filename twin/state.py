@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from topology.energize import energize
 from twin import phases
-from twin.network import SWITCH_BRANCH, Network
+from twin.components import SWITCH_BRANCH
+from twin.network import Network
 
 
 @dataclass(frozen=True, eq=False)

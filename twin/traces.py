@@ -25,11 +25,13 @@ from twin.components import (
     BRANCH_COMPONENTS,
     ENERGY_SOURCE,
     FEEDER,
+    LINE,
     SUBSTATION,
+    TRANSFORMER,
 )
 from twin.elements import feeder_of, geometry, node_of, place
 from twin.mrids import Element
-from twin.network import LINE, TRANSFORMER, Network
+from twin.network import Network
 from twin.state import Snapshot
 
 Kind = Literal["connected", "upstream", "downstream", "subnetwork"]
@@ -119,6 +121,7 @@ class TraceRequest:
             if not unpacker.eof:
                 raise TraceError("id", shown, rule)  # cut short, or grown too large
             model, revision, request = json.loads(text)
+            json.dumps(model, ensure_ascii=False).encode()  # raises for half a surrogate pair, which is no text
         except (binascii.Error, zlib.error, ValueError, TypeError, RecursionError) as error:
             raise TraceError("id", shown, rule) from error
         whole = type(revision) is int  # a bool is an int, too

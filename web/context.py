@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
-from orjson import JSONEncodeError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +16,7 @@ from twin.engine import Change, Twin
 from twin.network import Network
 from twin.search import SearchIndex
 from twin.state import Snapshot, State
-from twin.traces import TraceError, TraceRequest, TraceResult, run
+from twin.traces import TraceRequest, TraceResult, run
 from twin.transitions import apply
 from web.errors import Gone, NotYet
 from web.files import File
@@ -114,7 +113,7 @@ class Context:
         kept = self.known_trace(trace_id)
         if kept is not None and kept.network.model == self.twin.network.model:
             return kept
-        request, model, revision = _asked_by(trace_id)
+        request, model, revision = TraceRequest.from_id(trace_id)
         if request.state == "normal" and model == self.twin.network.model:
             snapshot = self._normal_at(revision)
         else:
@@ -186,13 +185,3 @@ async def read(request: Request, make: Callable[[Context, Snapshot], object], *,
         return not_modified(etag, headers)
     data = await here.workers.compute(lambda: to_json(make(here, snapshot)))
     return body_response(request, data, JSON, headers=headers, etag=etag)
-
-
-def _asked_by(trace_id: str) -> tuple[TraceRequest, str, int]:
-    """The request, model and revision in an id, none of which an answer could not repeat; raises TraceError."""
-    try:
-        request, model, revision = TraceRequest.from_id(trace_id)
-        to_json([model, request.to_json()])
-    except (RecursionError, JSONEncodeError) as error:  # nested too deeply; half a character
-        raise TraceError("id", trace_id[:40], "not a trace id: it comes from the answer to a trace") from error
-    return request, model, revision

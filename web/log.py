@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from twin import engine
 from twin.engine import Twin
 from twin.events import ModelReplaced, Recorded
 
@@ -21,11 +22,8 @@ def since_model(twin: Twin, model: str, until: int) -> list[Recorded]:
 
     Empty where that was another model, where the log ends before that revision, and where it names no model.
     """
-    log = list(twin.store.events(until=until))
+    log = engine.since_model(twin.store.events(until=until))
     if not log or log[-1].revision != until:
         return []
-    for first in range(len(log) - 1, -1, -1):
-        event = log[first].event
-        if isinstance(event, ModelReplaced):
-            return log[first:] if event.model == model else []
-    return []
+    first = log[0].event
+    return log if isinstance(first, ModelReplaced) and first.model == model else []

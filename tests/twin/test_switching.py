@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from topology.loops import exclusive_weight
+from twin.components import SWITCH_BRANCH
 from twin.engine import Twin
 from twin.events import Operation
-from twin.network import SWITCH_BRANCH
 
 ROOT = ("root",)
 EACH = 125
