@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from twin.events import Event, Recorded
+from twin.events import Event, Position, Recorded
 from twin.network import Network
+from twin.scenario import Scenario
+from twin.state import Snapshot
 
 
 class StoreError(Exception):
@@ -61,6 +63,19 @@ class Remembered:
     answer: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The whole state at one revision, so that a long log need not be read from its beginning.
+
+    positions: switches off normal. since: when each of them last moved (`occurred_at`), in the same order.
+    """
+
+    revision: int
+    model: str
+    positions: tuple[Position, ...]
+    since: tuple[datetime, ...]
+
+
 class Writer(Protocol):
     """One writing transaction: the head is locked, and everything in it happens or nothing does."""
 
@@ -78,6 +93,18 @@ class Writer(Protocol):
     def remember(self, key: str, remembered: Remembered) -> None:
         """Keeps the answer under an Idempotency-Key, in the same transaction."""
 
+    def keep_supply(self, after: Snapshot) -> None:
+        """Keeps what the state after the last event supplies, where the store shows that to others."""
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keeps the state at a revision that is in the log, or is added in this transaction."""
+
+    def put_scenario(self, scenario: Scenario) -> None:
+        """Keeps a scenario under its id, in place of what was there."""
+
+    def delete_scenario(self, scenario_id: str) -> None:
+        """Forgets a scenario, if it is there."""
+
 
 class Store(Protocol):
     """Keeps networks and the log, nothing else. Methods may be called from any thread, one at a time."""
@@ -92,6 +119,24 @@ class Store(Protocol):
 
     def events(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
         """The log in order, `after` excluded, `until` included."""
+
+    def revision_at(self, instant: datetime) -> int:
+        """Newest revision recorded at or before an instant; 0 before the first."""
+
+    def checkpoint(self, until: int) -> Checkpoint | None:
+        """Newest checkpoint at or before a revision, if one was kept."""
+
+    def scenarios(self) -> list[Scenario]:
+        """All scenarios, by creation."""
+
+    def scenario(self, scenario_id: str) -> Scenario | None:
+        """One scenario by its id."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Blocks until another process may have added to the log (True), at most so long (False).
+
+        May be called from a thread of its own beside the other methods; returns early when the store is closed.
+        """
 
     def writing(self) -> AbstractContextManager[Writer]:
         """A writing transaction, committed durably when the block ends, undone when it raises."""

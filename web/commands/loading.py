@@ -1,0 +1,74 @@
+"""`gridtwin load`, and what else reads a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loaders import formats
+from loaders.report import LoadError, LoadReport
+from twin.engine import Twin
+from twin.events import ModelReplaced
+from twin.network import Network
+from twin.stores import open_store
+from twin.validation import findings
+from web import console
+from web.commands.options import AsJson, Format, Note
+
+StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: a GeoPackage file (grid.gpkg)")]
+
+
+def load(
+    source: Annotated[Path, typer.Argument(help="A folder or file to read")],
+    store: StoreOption,
+    format_: Format = "auto",
+    note: Note = "",
+    json: AsJson = False,
+) -> None:
+    """Read a network, check that it is whole, store it, and report what was read, used and left out."""
+    network, report = read(source, format_)
+    found = findings(network)
+    dead = [finding for finding in found if finding.kind == "no_source"]
+    if dead:
+        raise LoadError(f"{source}: {dead[0].message} Nothing was stored.")
+    vanished = keep(network, store, note)
+    if json:
+        console.write_json(report.to_json() | {"store": store, "model": network.model, "vanished": list(vanished)})
+        return
+    show_report(report)
+    for mrid in vanished:
+        console.say(f"Off normal before, and gone from the new model: {mrid}")
+    console.say(f"Stored in {store} as model {network.model}.")
+    if found:
+        console.say(f"{len(found)} findings: see `gridtwin check {store}`.")
+
+
+def read(source: Path, format_name: str) -> tuple[Network, LoadReport]:
+    with console.progress(f"loading {source.name}") as step:
+        return formats.read(source, format_name, progress=step)
+
+
+def keep(network: Network, url: str, note: str) -> tuple[str, ...]:
+    """Stores a network; returns the switches off normal that are gone."""
+    with console.progress("storing") as step:
+        step(url)
+        store = open_store(url, write=True, create=True)
+        try:
+            Twin.load(network, store, note=note)
+            (*_, last) = store.events()
+        finally:
+            store.close()
+    assert isinstance(last.event, ModelReplaced)
+    return last.event.vanished
+
+
+def show_report(report: LoadReport) -> None:
+    rows = [(kind, read, report.used[kind], read - report.used[kind]) for kind, read in report.read.items()]
+    console.table(f"{report.source} ({report.format})", ("kind", "read", "used", "left out"), rows)
+    for skipped in report.skipped:
+        first = ", ".join(skipped.first_ids)
+        console.say(f"Left out {skipped.count:,} {skipped.kind} ({first}, …): {skipped.reason}.")
+    for note in report.notes:
+        console.say(f"{note}.")

@@ -1,0 +1,40 @@
+"""What the commands share: arguments, exit codes, opening a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from twin.engine import Twin
+from twin.stores import open_store
+from web import console
+
+FINE, FINDINGS, BAD_INPUT = 0, 1, 2
+SHOWN = 20
+"""Rows that a table for people shows before it says how many more there are."""
+
+StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="A GeoPackage file (grid.gpkg)")]
+Format = Annotated[str, typer.Option("--format", help="auto, or the name of a format: simbench")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON")]
+Note = Annotated[str, typer.Option(help="Kept in the log")]
+
+
+@contextmanager
+def opened(store: str, *, write: bool = False) -> Iterator[Twin]:
+    with console.progress("opening") as step:
+        step(store)
+        twin = _from_store(store, write=write)
+    with twin:
+        yield twin
+
+
+def _from_store(url: str, *, write: bool = False) -> Twin:
+    store = open_store(url, write=write)
+    try:
+        return Twin.from_store(store)
+    except BaseException:
+        store.close()
+        raise
