@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,22 @@ class SwitchOperated:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A switch that is off its normal position: the phases (mask) that are open."""
+    """A switch that is off its normal position: the phases (mask) that are open, and when it last moved, UTC."""
 
     mrid: str
     open: int
+    since: datetime | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """As stored in the log; an unknown `since` is left out."""
+        since = {} if self.since is None else {"since": self.since.isoformat()}
+        return {"mrid": self.mrid, "open": self.open, **since}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Position:
+        """The inverse of `to_json`."""
+        since = value.get("since")
+        return cls(str(value["mrid"]), int(value["open"]), None if since is None else datetime.fromisoformat(since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ def event_to_json(event: Event) -> dict[str, object]:
         "kind": "ModelReplaced",
         "model": event.model,
         "name": event.name,
-        "carried": [{"mrid": p.mrid, "open": p.open} for p in event.carried],
+        "carried": [position.to_json() for position in event.carried],
         "vanished": list(event.vanished),
     }
 
@@ -94,8 +107,8 @@ def event_from_json(value: Mapping[str, object]) -> Event:
         if kind == "ModelReplaced":
             carried, vanished = value["carried"], value["vanished"]
             assert isinstance(carried, list) and isinstance(vanished, list)
-            positions = tuple(Position(str(p["mrid"]), int(p["open"])) for p in carried)
+            positions = tuple(Position.from_json(position) for position in carried)
             return ModelReplaced(str(value["model"]), str(value["name"]), positions, tuple(vanished))
-    except (KeyError, AssertionError, TypeError) as error:
+    except (KeyError, AssertionError, TypeError, ValueError) as error:
         raise EventError(f"stored event {value!r} lacks a field or has one of the wrong type: {error}") from error
     raise EventError(f"stored event of unknown kind {kind!r}: this version knows SwitchOperated and ModelReplaced")

@@ -67,13 +67,12 @@ class Remembered:
 class Checkpoint:
     """The whole state at one revision, so that a long log need not be read from its beginning.
 
-    positions: switches off normal. since: when each of them last moved (`occurred_at`), in the same order.
+    positions: switches off normal, each with `since`.
     """
 
     revision: int
     model: str
     positions: tuple[Position, ...]
-    since: tuple[datetime, ...]
 
 
 class Writer(Protocol):
