@@ -6,6 +6,7 @@ to get it and which tests are left out; with CI=true nothing may be, and the exi
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -22,19 +23,29 @@ class Need:
 
     name: str
     programs: tuple[str, ...]
-    """any one of these on PATH will do"""
+    """any one of these on PATH will do; none where only files are looked for"""
     packages: tuple[str, ...]
     """Debian's packages of it"""
     tests: str
     """which tests are left out without it"""
+    files: tuple[str, ...] = ()
+    """patterns of files that must be there too: programs that are not on PATH, parts of others"""
 
     def is_met(self) -> bool:
-        return any(shutil.which(program) for program in self.programs)
+        there = not self.programs or any(shutil.which(program) for program in self.programs)
+        return there and all(glob.glob(pattern) for pattern in self.files)
 
 
 NEEDS = (
     Need("Chromium", ("chromium", "chromium-browser", "google-chrome"), ("chromium",), "those in a browser"),
     Need("GDAL", ("ogrinfo",), ("gdal-bin",), "those with GDAL's tools"),
+    Need(
+        "PostgreSQL with PostGIS",
+        (),
+        ("postgresql", "postgresql-postgis"),
+        "those of the PostGIS store",
+        files=("/usr/lib/postgresql/*/bin/initdb", "/usr/share/postgresql/*/extension/postgis.control"),
+    ),
 )
 
 

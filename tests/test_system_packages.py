@@ -98,3 +98,15 @@ def test_one_failure_leaves_the_others_alone(
     assert check([TOOL, OTHER], machine.run, ci=False) == 0
     assert shutil.which("other") is not None
     assert SAYS in capsys.readouterr().out
+
+
+def test_a_file_that_is_missing_is_a_need(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    be(1000, monkeypatch)
+    part = Need("Part", (), ("part",), "those with the part", files=(f"{folder}/parts/*/part.control",))
+    assert check([part], Machine(folder, []).run, ci=True) == 1
+    assert capsys.readouterr().out == "Part is missing (apt-get install part); CI=true allows no test to be left out.\n"
+    (folder / "parts" / "15").mkdir(parents=True)
+    (folder / "parts" / "15" / "part.control").touch()
+    assert check([part], Machine(folder, []).run, ci=True) == 0
