@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import Postgres, PostgresMissing, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -86,3 +88,20 @@ def chromium_path() -> str:
 def gdal_info() -> str:
     """GDAL's `ogrinfo`; the other tools of gdal-bin are beside it."""
     return _program("ogrinfo", package="gdal-bin")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL with PostGIS; it is started when the first test asks for it."""
+    try:
+        with private_postgres() as server:
+            yield server
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The name of a new database with PostGIS, dropped at the end."""
+    with postgres.database() as name:
+        yield name
