@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from topology.energize import Energizer
 from topology.nx import ArrayGraph
 from twin.components import SWITCH_BRANCH
-from twin.events import ModelReplaced, Operation, Recorded, SwitchOperated, event_to_json
+from twin.events import Operation, Recorded, SwitchOperated, event_to_json
 from twin.graph import conducting_graph, structural_graph
+from twin.history import CHECKPOINT_EVERY, History, since_model, state_at
 from twin.memory import MemoryStore
 from twin.network import Network
 from twin.state import Snapshot, State
 from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing
-from twin.transitions import apply, model_replaced, operated
+from twin.transitions import apply, fold, model_replaced, operated, to_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,23 @@ class Twin:
     the store, and an acknowledged write is in it. Use as a context manager, or call `close`.
     """
 
-    def __init__(self, network: Network, store: Store | None = None, log: Sequence[Recorded] = ()) -> None:
+    def __init__(
+        self,
+        network: Network,
+        store: Store | None = None,
+        log: Sequence[Recorded] = (),
+        state: State | None = None,
+    ) -> None:
         """A twin of a network; without a store, switching is kept in memory only.
 
-        log: events to start from, the first of them the one that put this network in force.
+        log: events to start from, the first of them the one that put this network in force, or, with a state, the
+        ones after it.
         """
         self._store: Store = store or MemoryStore(log)
         self._writing = threading.RLock()
         self._subscribers: list[Callable[[Change], None]] = []
-        self._begin(network, log)
+        self._history = History(self._store)
+        self._begin(fold(network, state or State.normal(network), log), network)
 
     @classmethod
     def from_store(cls, store: Store) -> Twin:
@@ -90,7 +99,8 @@ class Twin:
         head = store.head()
         if head is None:
             raise StoreMissing(f"{store.url} holds no network yet; `gridtwin load SOURCE --store {store.url}` adds one")
-        return cls(store.read_network(head.model), store, since_model(store.events(until=head.revision)))
+        network, state = state_at(store, head.revision, store.read_network)
+        return cls(network, store, state=state)
 
     @classmethod
     def load(cls, network: Network, store: Store, *, author: str = "", note: str = "") -> Twin:
@@ -102,7 +112,9 @@ class Twin:
             )
             recorded = writer.append(event, occurred_at=None, author=author, note=note)
             writer.write_network(network)
-        return cls(network, store, [recorded])
+            twin = cls(network, store, [recorded])
+            writer.keep_supply(twin.current)
+        return twin
 
     def __enter__(self) -> Twin:
         return self
@@ -153,9 +165,15 @@ class Twin:
             raise ValueError(f"state is {state!r}; it must be 'current' or 'normal'")
         return conducting_graph(self._current if state == "current" else self._normal, phases)
 
-    def changed_at(self, switch_row: int) -> datetime | None:
-        """When a switch last moved, if the log says so."""
-        return self._moved.get(switch_row)
+    def at(self, when: int | datetime) -> Snapshot:
+        """The state at a revision, or as it was recorded at an instant; reads the store.
+
+        Raises RevisionAhead, or RevisionGone where the log does not reach back so far.
+        """
+        current = self._current
+        if isinstance(when, datetime):
+            return self._history.snapshot(min(self._store.revision_at(when), current.revision), current)
+        return self._history.snapshot(when, current)
 
     def subscribe(self, subscriber: Callable[[Change], None]) -> Callable[[], None]:
         """Calls `subscriber` after every event, in order, from the writing thread; returns how to stop that."""
@@ -194,6 +212,9 @@ class Twin:
                 self._refuse(event, expected_revision)
                 recorded = writer.append(event, occurred_at=occurred_at, author=author, note=note)
                 after, result = self._advance(recorded)
+                writer.keep_supply(after)
+                if recorded.revision % CHECKPOINT_EVERY == 0:
+                    writer.keep_checkpoint(to_checkpoint(after.network, after.state))
                 if idempotency_key is not None:
                     writer.remember(idempotency_key, Remembered(request, recorded.revision, result.to_json()))
             self._publish(recorded, after)  # committed: now, and not before, readers see it
@@ -202,21 +223,13 @@ class Twin:
     def catch_up(self) -> int:
         """Applies what other writers added to the log; returns the newest revision."""
         with self._writing:
-            for recorded in self._store.events(after=self.revision):
+            for recorded in since_model(self._store.events(after=self.revision)):
                 self._apply(recorded)
             return self.revision
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _begin(self, network: Network, log: Sequence[Recorded]) -> None:
-        state = State.normal(network)
-        moved: dict[int, datetime] = {}
-        for recorded in log:
-            after = apply(network, state, recorded)
-            for row in np.flatnonzero(after.open != state.open).tolist():
-                moved[row] = recorded.occurred_at
-            state = after
-        self._moved = moved
+    def _begin(self, state: State, network: Network) -> None:
         normal = State.normal(network, state.revision)
         self._normal = Snapshot(network, normal, network.normal_conducting, network.normal_energized)
         self._energizer = Energizer(network.graph, network.normal_conducting.copy(), network.node_sources)
@@ -263,9 +276,6 @@ class Twin:
 
     def _publish(self, recorded: Recorded, after: Snapshot) -> None:
         before = self._current
-        if before.network is after.network:
-            for row in np.flatnonzero(before.state.open != after.state.open).tolist():
-                self._moved[row] = recorded.occurred_at
         self._current = after
         self._normal = replace(self._normal, state=replace(self._normal.state, revision=after.revision))
         change = Change(recorded, before, after)
@@ -277,22 +287,10 @@ class Twin:
             after, _ = self._advance(recorded)
             self._publish(recorded, after)
             return
-        before = self._current
-        head = self._store.head()
-        if head is not None and head.model == recorded.event.model:
-            self._begin(self._store.read_network(head.model), [recorded])
-            after, self._current = self._current, before
-            self._publish(recorded, after)
-
-
-def since_model(log: Iterable[Recorded]) -> list[Recorded]:
-    """The log from the last change of model on: what came before it does not matter to the state."""
-    since: list[Recorded] = []
-    for recorded in log:
-        if isinstance(recorded.event, ModelReplaced):
-            since.clear()
-        since.append(recorded)
-    return since
+        before, network = self._current, self._store.read_network(recorded.event.model)
+        self._begin(fold(network, State.normal(network), [recorded]), network)
+        after, self._current = self._current, before
+        self._publish(recorded, after)
 
 
 def _fingerprint(event: SwitchOperated, note: str, author: str, expected_revision: int | None) -> str:

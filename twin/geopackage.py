@@ -9,47 +9,25 @@ from __future__ import annotations
 import fcntl
 import json
 import sqlite3
-import struct
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
-
-from twin import phases
-from twin.components import COMPONENTS, TEXT, Component, Field, Table
-from twin.events import Event, ModelReplaced, Recorded, event_from_json, event_to_json
-from twin.geometry import LineStrings
+from twin.components import COMPONENTS
+from twin.events import Event, ModelReplaced, Position, Recorded, event_from_json, event_to_json
+from twin.geopackage_layers import SRS_ID, drop_layer, read_layer, read_lines, write_layer
 from twin.network import Network
-from twin.store import Head, Remembered, StoreError, StoreInvalid, StoreLocked, StoreMissing
+from twin.scenario import Scenario
+from twin.state import Snapshot
+from twin.store import Checkpoint, Head, Remembered, StoreError, StoreInvalid, StoreLocked, StoreMissing
 
 APPLICATION_ID = 0x47504B47  # "GPKG"
 GEOPACKAGE_VERSION = 10200
-SCHEMA_VERSION = "1"
-SRS_ID = 4326
-
-_SQL_TYPES = {
-    "text": "TEXT NOT NULL",
-    "row": "INTEGER",
-    "phases": "TEXT NOT NULL",
-    "flag": "BOOLEAN NOT NULL",
-    "count": "INTEGER NOT NULL",
-    "real": "REAL",
-}
-_GEOMETRY = {
-    "nodes": "POINT",
-    "lines": "LINESTRING",
-    "switches": "POINT",
-    "transformers": "POINT",
-    "sources": "POINT",
-    "consumers": "POINT",
-    "substations": "POINT",
-}
-_HIDDEN = {"nodes": ("lng", "lat")}  # kept in the geometry
+SCHEMA_VERSION = "2"
+POLL_S = 1.0
 
 _WGS84 = (
     'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],PRIMEM["Greenwich",0],'
@@ -77,6 +55,14 @@ CREATE TRIGGER gridtwin_log_keeps_update BEFORE UPDATE ON gridtwin_log
 CREATE TRIGGER gridtwin_log_keeps_delete BEFORE DELETE ON gridtwin_log
   BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 """
+_MIGRATIONS = {
+    "1": """
+CREATE INDEX gridtwin_log_recorded_at ON gridtwin_log (recorded_at);
+CREATE TABLE gridtwin_checkpoints (revision INTEGER PRIMARY KEY, model TEXT NOT NULL, positions TEXT NOT NULL);
+CREATE TABLE gridtwin_scenarios (id TEXT NOT NULL PRIMARY KEY, created_at TEXT NOT NULL, scenario TEXT NOT NULL);
+"""
+}
+"""What takes a file from each released schema to the next; a new file begins with the first schema."""
 
 
 class GeoPackageStore:
@@ -89,6 +75,8 @@ class GeoPackageStore:
         """
         self.path = path
         self.url = str(path)
+        self._closed = threading.Event()
+        self._grown = False
         self._lock = _take_writers_place(path) if write else None
         try:
             self._connection = self._open(write, create)
@@ -113,6 +101,9 @@ class GeoPackageStore:
                 if fresh:
                     _make_schema(connection)
                 _check_schema(connection, self.path)
+                if write:
+                    _migrate(connection)
+                self._grown = _schema(connection) == SCHEMA_VERSION  # a file of an older schema, read only, is not
             except BaseException:
                 connection.close()
                 raise
@@ -120,6 +111,7 @@ class GeoPackageStore:
 
     def close(self) -> None:
         """Folds the WAL back into the one file and gives up the writer's place."""
+        self._closed.set()
         if self._lock is not None:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
@@ -145,8 +137,8 @@ class GeoPackageStore:
             meta = dict(self._connection.execute("SELECT key, value FROM gridtwin_meta").fetchall())
             if meta.get("model") != model:
                 raise StoreInvalid(f"{self.path} holds model {meta.get('model')}, not {model}")
-            tables = {c.table: self._read_table(c) for c in COMPONENTS}
-            geometry = self._read_lines()
+            tables = {c.table: read_layer(self._connection, c) for c in COMPONENTS}
+            geometry = read_lines(self._connection)
         network = Network.from_tables(meta["name"], tables, geometry)
         if network.model != model:
             raise StoreInvalid(f"the layers of {self.path} were changed behind the log's back; load the source again")
@@ -171,34 +163,46 @@ class GeoPackageStore:
                 event_from_json(json.loads(event)),
             )
 
-    def _read_table(self, component: Component) -> Table:
-        fields = _stored_fields(component)
-        names = ", ".join(f'"{f.name}"' for f in fields)
-        rows = self._connection.execute(f"SELECT {names} FROM {component.table} ORDER BY fid").fetchall()
-        columns: dict[str, object] = {}
-        values = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
-        for declared, column in zip(fields, values, strict=True):
-            columns[declared.name] = _from_sql(declared, column)
-        if component.table == "nodes":
-            columns["lng"], columns["lat"] = self._read_points()
-        return Table(component, columns)
+    def revision_at(self, instant: datetime) -> int:
+        """Newest revision recorded at or before an instant."""
+        with _said(self.path):
+            row = self._connection.execute(
+                "SELECT revision FROM gridtwin_log WHERE recorded_at <= ? "
+                "ORDER BY recorded_at DESC, revision DESC LIMIT 1",
+                (_instant(instant),),
+            ).fetchone()
+        return 0 if row is None else int(row[0])
 
-    def _read_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        blobs = [blob for (blob,) in self._connection.execute("SELECT geom FROM nodes ORDER BY fid")]
-        placed = np.array([blob is not None for blob in blobs], dtype=bool)
-        lnglat = np.full((len(blobs), 2), np.nan)
-        raw = np.frombuffer(b"".join(blob for blob in blobs if blob is not None), dtype=_POINT)
-        lnglat[placed, 0], lnglat[placed, 1] = raw["x"], raw["y"]
-        return lnglat[:, 0], lnglat[:, 1]
+    def checkpoint(self, until: int) -> Checkpoint | None:
+        """Newest checkpoint at or before a revision."""
+        rows = self._grown_rows(
+            "SELECT revision, model, positions FROM gridtwin_checkpoints WHERE revision <= ? "
+            "ORDER BY revision DESC LIMIT 1",
+            until,
+        )
+        for revision, model, positions in rows:
+            return Checkpoint(revision, model, tuple(map(Position.from_json, json.loads(positions))))
+        return None
 
-    def _read_lines(self) -> LineStrings:
-        blobs = [blob for (blob,) in self._connection.execute("SELECT geom FROM lines ORDER BY fid")]
-        placed = [row for row, blob in enumerate(blobs) if blob is not None]
-        shapes = np.asarray(shapely.from_wkb([blobs[row][_LINE_HEADER.size :] for row in placed]))
-        sizes = np.zeros(len(blobs), dtype=np.int64)
-        sizes[placed] = shapely.get_num_coordinates(shapes)
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return LineStrings(offsets, shapely.get_coordinates(shapes))
+    def scenarios(self) -> list[Scenario]:
+        """All of them, by creation."""
+        rows = self._grown_rows("SELECT scenario FROM gridtwin_scenarios ORDER BY created_at, id")
+        return [Scenario.from_json(json.loads(scenario)) for (scenario,) in rows]
+
+    def scenario(self, scenario_id: str) -> Scenario | None:
+        """One by its id."""
+        rows = self._grown_rows("SELECT scenario FROM gridtwin_scenarios WHERE id = ?", scenario_id)
+        return Scenario.from_json(json.loads(rows[0][0])) if rows else None
+
+    def _grown_rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        if not self._grown:
+            return []
+        with _said(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Looks again after a second: a file tells nobody that another process wrote to it."""
+        return not self._closed.wait(min(timeout_s, POLL_S))
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -240,9 +244,11 @@ class GeoPackageWriter:
 
     def append(self, event: Event, *, occurred_at: datetime | None, author: str, note: str) -> Recorded:
         """Adds one event under the next revision."""
-        newest = self._connection.execute("SELECT max(recorded_at) FROM gridtwin_log").fetchone()[0]
+        newest = self._connection.execute(
+            "SELECT recorded_at FROM gridtwin_log ORDER BY revision DESC LIMIT 1"
+        ).fetchone()
         now = datetime.now(UTC)
-        recorded_at = now if newest is None else max(now, datetime.fromisoformat(newest))
+        recorded_at = now if newest is None else max(now, datetime.fromisoformat(newest[0]))
         revision = 1 if self.head is None else self.head.revision + 1
         recorded = Recorded(revision, recorded_at, occurred_at or recorded_at, author, note, event)
         self._connection.execute(
@@ -260,11 +266,33 @@ class GeoPackageWriter:
         self.head = Head(revision, model)
         return recorded
 
+    def keep_supply(self, after: Snapshot) -> None:
+        """The file shows the network, not its supply."""
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keeps the state at a revision."""
+        positions = json.dumps([position.to_json() for position in checkpoint.positions])
+        self._connection.execute(
+            "INSERT OR REPLACE INTO gridtwin_checkpoints VALUES (?, ?, ?)",
+            (checkpoint.revision, checkpoint.model, positions),
+        )
+
+    def put_scenario(self, scenario: Scenario) -> None:
+        """Keeps a scenario under its id."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO gridtwin_scenarios VALUES (?, ?, ?)",
+            (scenario.id, _instant(scenario.created_at), json.dumps(scenario.to_json())),
+        )
+
+    def delete_scenario(self, scenario_id: str) -> None:
+        """Forgets a scenario."""
+        self._connection.execute("DELETE FROM gridtwin_scenarios WHERE id = ?", (scenario_id,))
+
     def write_network(self, network: Network) -> None:
         """Replaces the layers by those of this network."""
         for component in COMPONENTS:
-            _drop_layer(self._connection, component.table)
-            _write_layer(self._connection, component, network)
+            drop_layer(self._connection, component.table)
+            write_layer(self._connection, component, network)
         self._connection.executemany(
             "INSERT OR REPLACE INTO gridtwin_meta VALUES (?, ?)",
             [("model", network.model), ("name", network.name)],
@@ -320,7 +348,17 @@ def _make_schema(connection: sqlite3.Connection) -> None:
             ("WGS 84 geodetic", SRS_ID, "EPSG", SRS_ID, _WGS84, "longitude/latitude in degrees on WGS 84"),
         ],
     )
-    connection.execute("INSERT INTO gridtwin_meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+    connection.execute("INSERT INTO gridtwin_meta VALUES ('schema', '1')")
+    connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Forward from any released schema, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    while (schema := _schema(connection)) in _MIGRATIONS:
+        for statement in _statements(_MIGRATIONS[schema]):
+            connection.execute(statement)
+        connection.execute("UPDATE gridtwin_meta SET value = ? WHERE key = 'schema'", (str(int(schema) + 1),))
     connection.execute("COMMIT")
 
 
@@ -333,144 +371,20 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
+def _schema(connection: sqlite3.Connection) -> str:
+    (schema,) = connection.execute("SELECT value FROM gridtwin_meta WHERE key = 'schema'").fetchone()
+    assert isinstance(schema, str)
+    return schema
+
+
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     known = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'gridtwin_meta'").fetchone()[0]
     if not known:
         raise StoreInvalid(f"{path} is not a gridtwin store; name another file, or load layers from it as a source")
-    (schema,) = connection.execute("SELECT value FROM gridtwin_meta WHERE key = 'schema'").fetchone()
-    if schema != SCHEMA_VERSION:
+    schema = _schema(connection)
+    if schema != SCHEMA_VERSION and schema not in _MIGRATIONS:
         raise StoreInvalid(f"{path} has schema {schema}; this gridtwin reads {SCHEMA_VERSION}: use a matching version")
-
-
-def _stored_fields(component: Component) -> Sequence[Field]:
-    return [f for f in component.fields if f.name not in _HIDDEN.get(component.table, ())]
-
-
-def _drop_layer(connection: sqlite3.Connection, table: str) -> None:
-    connection.execute("DELETE FROM gpkg_geometry_columns WHERE table_name = ?", (table,))
-    connection.execute("DELETE FROM gpkg_contents WHERE table_name = ?", (table,))
-    connection.execute(f"DROP TABLE IF EXISTS {table}")
-
-
-def _write_layer(connection: sqlite3.Connection, component: Component, network: Network) -> None:
-    table, name, fields = network.tables[component.table], component.table, _stored_fields(component)
-    geometry_type = _GEOMETRY.get(name)
-    definitions = ["fid INTEGER PRIMARY KEY"]
-    columns: list[Sequence[object]] = [range(1, len(table) + 1)]
-    if geometry_type:
-        definitions.append(f"geom {geometry_type}")
-        columns.append(_blobs(name, network))
-    for declared in fields:
-        definitions.append(f'"{declared.name}" {_SQL_TYPES[declared.kind]}')
-        columns.append(_to_sql(declared, table[declared.name]))
-    connection.execute(f"CREATE TABLE {name} ({', '.join(definitions)})")
-    marks = ", ".join("?" * len(columns))
-    connection.executemany(f"INSERT INTO {name} VALUES ({marks})", zip(*columns, strict=True))
-    bounds = network.bounds if geometry_type else None
-    connection.execute(
-        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, min_x, min_y, max_x, max_y, srs_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            name,
-            "features" if geometry_type else "attributes",
-            name,
-            f"CIM {component.name}; read-only, changes go through gridtwin",
-            *(bounds or (None,) * 4),
-            SRS_ID if geometry_type else None,
-        ),
-    )
-    if geometry_type:
-        connection.execute(
-            "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (name, geometry_type, SRS_ID)
-        )
-    for verb in ("INSERT", "UPDATE", "DELETE"):
-        connection.execute(
-            f"CREATE TRIGGER gridtwin_{name}_keeps_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT "
-            "RAISE(ABORT, 'gridtwin layers are read-only: operate switches or load a model with gridtwin'); END"
-        )
-
-
-# --- values ---------------------------------------------------------------------------------------------------
-
-
-def _to_sql(declared: Field, column: NDArray[Any]) -> Sequence[object]:
-    """Rows are kept as the fid they point at (row + 1), phases as CIM text, what is not known as NULL."""
-    if declared.kind == "row":
-        return [None if value < 0 else value + 1 for value in column.tolist()]
-    if declared.kind == "phases":
-        codes = [phases.mask_to_code(mask) for mask in range(16)]
-        return [codes[mask] for mask in column.tolist()]
-    if declared.kind == "real":
-        return [None if value != value else value for value in column.tolist()]
-    values: list[object] = column.tolist()
-    return values
-
-
-def _from_sql(declared: Field, values: Sequence[Any]) -> NDArray[Any]:
-    if declared.kind == "row":
-        return np.array([-1 if value is None else value - 1 for value in values], dtype=np.int32)
-    if declared.kind == "phases":
-        masks = {phases.mask_to_code(mask): mask for mask in range(16)}
-        return np.array([masks[value] for value in values], dtype=np.uint8)
-    if declared.kind == "real":
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    if declared.kind == "text":
-        return np.array(list(values), dtype=TEXT)
-    return np.array(values, dtype=np.bool_ if declared.kind == "flag" else np.int32)
 
 
 def _instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-# --- geometry: the GeoPackage binary header (OGC 12-128r14, 2.1.3) before well-known binary ----------------------
-
-_POINT_HEADER = struct.pack("<2sBBi", b"GP", 0, 0b0000_0001, SRS_ID) + struct.pack("<BI", 1, 1)
-_POINT = np.dtype([("header", f"V{len(_POINT_HEADER)}"), ("x", "<f8"), ("y", "<f8")])
-_LINE_HEADER = struct.Struct("<2sBBi4d")  # envelope minx, maxx, miny, maxy
-
-
-def _blobs(table: str, network: Network) -> list[bytes | None]:
-    if table == "lines":
-        return _line_blobs(network.line_geometry)
-    return _point_blobs(_places(table, network))
-
-
-def _places(table: str, network: Network) -> NDArray[np.float64]:
-    if table == "nodes":
-        return network.node_lnglat
-    if table == "substations":
-        return network.substation_lnglat
-    rows = network.tables[table]
-    if table in ("sources", "consumers"):
-        return network.node_lnglat[rows["node"]]
-    at = network.node_lnglat[rows["node1"]]
-    return np.where(np.isnan(at), network.node_lnglat[rows["node2"]], at)
-
-
-def _point_blobs(lnglat: NDArray[np.float64]) -> list[bytes | None]:
-    points = np.zeros(len(lnglat), dtype=_POINT)
-    points["header"] = np.void(_POINT_HEADER)
-    points["x"], points["y"] = lnglat[:, 0], lnglat[:, 1]
-    whole = points.tobytes()
-    size = _POINT.itemsize
-    placed: list[bool] = np.logical_and.reduce(~np.isnan(lnglat), axis=1).tolist()
-    return [whole[i * size : (i + 1) * size] if there else None for i, there in enumerate(placed)]
-
-
-def _line_blobs(lines: LineStrings) -> list[bytes | None]:
-    blobs: list[bytes | None] = [None] * len(lines)
-    placed = np.flatnonzero(lines.placed)
-    if len(placed) == 0:
-        return blobs
-    index = np.repeat(np.arange(len(placed)), np.diff(lines.offsets)[placed])
-    shapes = shapely.linestrings(lines.coordinates, indices=index)
-    for row, wkb, bounds in zip(
-        placed.tolist(),
-        np.asarray(shapely.to_wkb(shapes, byte_order=1)).tolist(),
-        shapely.bounds(shapes).tolist(),
-        strict=True,
-    ):
-        left, bottom, right, top = bounds
-        blobs[row] = _LINE_HEADER.pack(b"GP", 0, 0b0000_0011, SRS_ID, left, right, bottom, top) + wkb
-    return blobs

@@ -47,9 +47,9 @@ class Outage:
         }
 
 
-def outages(twin: Twin, snapshot: Snapshot | None = None) -> list[Outage]:
-    """Every area without supply, most customers first."""
-    state = snapshot or twin.current
+def outages(seen: Twin | Snapshot) -> list[Outage]:
+    """Every area without supply, most customers first; of a twin, in its live state."""
+    state = seen.current if isinstance(seen, Twin) else seen
     lost = state.lost
     if not lost.any():
         return []
@@ -65,7 +65,7 @@ def outages(twin: Twin, snapshot: Snapshot | None = None) -> list[Outage]:
     order = np.argsort(area, kind="stable")
     members = np.split(dead[order], np.cumsum(np.bincount(area, minlength=len(labels)))[:-1])
     found = [
-        _outage(twin, state, nodes, int(customers[number]), causes.get(int(labels[number]), []))
+        _outage(state, nodes, int(customers[number]), causes.get(int(labels[number]), []))
         for number, nodes in enumerate(members)
     ]
     return sorted(found, key=lambda outage: (-outage.customers, outage.id))
@@ -91,9 +91,9 @@ def _causes(state: Snapshot, island: NDArray[np.int32], labels: NDArray[np.int32
     return inside | border
 
 
-def _outage(twin: Twin, state: Snapshot, nodes: NDArray[np.intp], customers: int, causes: list[int]) -> Outage:
+def _outage(state: Snapshot, nodes: NDArray[np.intp], customers: int, causes: list[int]) -> Outage:
     network = state.network
-    moved = [at for row in causes if (at := twin.changed_at(row)) is not None]
+    moved = [at for row in causes if (at := state.state.since.get(row)) is not None]
     feeders = np.unique(network.node_feeder[nodes])
     heads = network.feeders["substation"][feeders[feeders >= 0]]
     substation = str(network.substations["name"][heads[0]]) if len(heads) and heads[0] >= 0 else ""

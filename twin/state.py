@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -20,11 +22,13 @@ class State:
     """Switch positions at one revision of the log.
 
     model: the network they belong to. open: uint8 (switches,), phases that are open, by row of the switch table.
+    since: when each switch that is off its normal position last moved, by row.
     """
 
     model: str
     revision: int
     open: NDArray[np.uint8]
+    since: Mapping[int, datetime] = field(default_factory=dict)
 
     @classmethod
     def normal(cls, network: Network, revision: int = 0) -> State:

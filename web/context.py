@@ -17,11 +17,10 @@ from twin.network import Network
 from twin.search import SearchIndex
 from twin.state import Snapshot, State
 from twin.traces import TraceRequest, TraceResult, run
-from twin.transitions import apply
 from web.errors import Gone, NotYet
 from web.files import File
 from web.live_tiles import LiveTiles
-from web.log import lineage, since_model
+from web.log import lineage
 from web.metrics import Metrics
 from web.openapi import Operation
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
@@ -34,8 +33,6 @@ V = TypeVar("V")
 
 KEPT_FILES = 64
 """Files of the viewer kept in memory."""
-KEPT_SNAPSHOTS = 4
-"""Past states kept, for traces that were made before the latest switching."""
 
 
 class Context:
@@ -50,7 +47,6 @@ class Context:
         self.tiles = LiveTiles(twin, settings.cache_bytes)
         self._search: Kept[str, SearchIndex] = Kept(1)
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
-        self._past: Kept[tuple[str, int], Snapshot] = Kept(KEPT_SNAPSHOTS)
         self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
         self._unsubscribe = twin.subscribe(self._changed)
 
@@ -78,24 +74,11 @@ class Context:
     # --- states -----------------------------------------------------------------------------------------------
 
     def snapshot_at(self, model: str, revision: int) -> Snapshot:
-        """The state at a revision of the log; reads the store. Raises Gone or NotYet."""
-        current = self.twin.current
-        if model != current.network.model:
-            raise Gone("model", model, current.network.model)
-        if revision == current.revision:
-            return current
-        if revision > current.revision:
-            raise NotYet(revision, current.revision)
-        return self._past.get((model, revision), lambda: self._folded(current.network, revision))
-
-    def _folded(self, network: Network, revision: int) -> Snapshot:
-        since = since_model(self.twin, network.model, revision)
-        if not since:
-            raise Gone("revision", revision, self.twin.revision)
-        state = State.normal(network)
-        for recorded in since:
-            state = apply(network, state, recorded)
-        return Snapshot.of(network, state)
+        """The state at a revision of the log; reads the store. Raises Gone where another model was in force then."""
+        snapshot = self.twin.at(revision)
+        if model != snapshot.network.model:
+            raise Gone("model", model, snapshot.network.model)
+        return snapshot
 
     # --- traces -----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from tiles.mercator import TileAddressError
 from tiles.source import UnknownLayer, UnknownTileset
 from twin.elements import NoSuchFeature
+from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
 from twin.store import IdempotencyConflict, StaleRevision, StoreError
@@ -131,6 +132,10 @@ RULES: dict[type[Exception], Rule] = {
         lambda e: {"field": "id", "value": e.id, "layer": e.layer},
     ),
     Gone: Rule(410, "gone", "Not served any more", lambda e: {"field": e.field, "value": e.value, "limit": e.present}),
+    RevisionGone: Rule(410, "gone", "Not served any more", lambda e: {"field": "revision", "value": e.revision}),
+    RevisionAhead: Rule(
+        404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.revision, "limit": e.head}
+    ),
     NotYet: Rule(
         404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.value, "limit": e.head}
     ),

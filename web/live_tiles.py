@@ -9,12 +9,13 @@ from tiles.cache import CachedTile, TileCache, TileKey, compress
 from tiles.source import TILESETS, TileSource
 from tiles.stale import StaleIndex, StaleTiles, epoch
 from twin.engine import Change, Twin
-from twin.events import SwitchOperated
+from twin.events import ModelReplaced, SwitchOperated
+from twin.history import RevisionGone, since_model
+from twin.memory import MemoryStore
 from twin.network import Network
 from twin.phases import ABC
 from twin.state import Snapshot
 from twin.traces import TraceResult
-from web.log import since_model
 from web.stream import EVERYTHING, Stale
 
 MOST_REPLAYED = 256
@@ -65,19 +66,25 @@ class _Shown:
         """
         shown = cls.begin(twin.current, twin.normal)
         network, head = twin.network, twin.revision
-        log = since_model(twin, network.model, head)
-        base = max(epoch(head), log[0].revision) if log else head
+        base = epoch(head)
         if head - base > MOST_REPLAYED:
             return shown
+        log = since_model(twin.store.events(after=base, until=head))
+        if log and isinstance(log[0].event, ModelReplaced):
+            base = log.pop(0).revision
+        try:
+            begun = twin.at(base).state
+        except RevisionGone:
+            return shown
         index = StaleIndex(network, shown.source, base)
-        replayed = Twin(network, log=[recorded for recorded in log if recorded.revision <= base])
+        replayed = Twin(network, MemoryStore(base=begun.revision), state=begun)
 
         def learn(change: Change) -> None:
             index.changed(change.before, change.after, change.recorded.revision)
 
         replayed.subscribe(learn)
         for recorded in log:
-            if recorded.revision > base and isinstance(recorded.event, SwitchOperated):
+            if isinstance(recorded.event, SwitchOperated):
                 replayed.switch(recorded.event.operations, normal=recorded.event.normal)
         return replace(shown, index=index)
 

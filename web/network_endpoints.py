@@ -67,7 +67,7 @@ async def list_outages(request: Request) -> Response:
     Query(request.query_params).done()
 
     def found(here: Context, now: Snapshot) -> object:
-        areas = [area.to_json() for area in outages(here.twin, now)]
+        areas = [area.to_json() for area in outages(now)]
         return {"revision": now.revision, "customers_out": now.customers_out, "outages": areas}
 
     return await read(request, found)

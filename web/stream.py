@@ -111,7 +111,7 @@ class Stream:
 
     def _tell(self, change: Change, stale: Stale) -> None:
         told = {"kind": type(change.recorded.event).__name__, **_state(change.after)}
-        told["outages"] = len(outages(self._twin, change.after))
+        told["outages"] = len(outages(change.after))
         revision = change.recorded.revision
         event = Event(
             revision,
@@ -146,7 +146,7 @@ class Stream:
         missed = [event.data for event in self._kept if event.revision > last_seen]
         if last_seen < head.revision and len(missed) == head.revision - last_seen:
             return missed
-        told = {"kind": "Resync", **_state(head), "outages": len(outages(self._twin, head)), "stale": EVERYTHING}
+        told = {"kind": "Resync", **_state(head), "outages": len(outages(head)), "stale": EVERYTHING}
         return [message("revision", told, head.revision)]
 
     def unsubscribe(self, subscriber: Subscriber) -> None:

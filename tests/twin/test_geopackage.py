@@ -94,11 +94,11 @@ def test_log_and_state_survive(loaded):
     with opened(loaded) as twin:
         twin.switch([Operation("b3", True)], note="fault", author="ann")
         twin.switch([Operation("b5", False)])
-        before, moved = twin.current, twin.changed_at(twin.network.mrids.find("b3").row)
+        before, moved = twin.current, twin.current.state.since[twin.network.mrids.find("b3").row]
     with opened(loaded) as twin:
         assert np.array_equal(twin.current.state.open, before.state.open)
         assert np.array_equal(twin.current.energized, before.energized)
-        assert twin.changed_at(twin.network.mrids.find("b3").row) == moved is not None
+        assert twin.current.state.since[twin.network.mrids.find("b3").row] == moved
         log = list(twin.store.events())
     assert [recorded.revision for recorded in log] == [1, 2, 3]
     assert [(r.author, r.note) for r in log] == [("me", "first"), ("ann", "fault"), ("", "")]
@@ -203,7 +203,7 @@ def test_another_schema_is_refused(loaded):
     with sqlite3.connect(loaded) as connection:
         connection.execute("UPDATE gridtwin_meta SET value = '99' WHERE key = 'schema'")
     connection.close()
-    with pytest.raises(StoreInvalid, match="has schema 99; this gridtwin reads 1"):
+    with pytest.raises(StoreInvalid, match="has schema 99; this gridtwin reads 2"):
         GeoPackageStore(loaded)
 
 
