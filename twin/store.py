@@ -30,6 +30,14 @@ class StoreInvalid(StoreError):
     """Not a gridtwin store, of another schema, or damaged."""
 
 
+class StoreAway(StoreError):
+    """It does not answer at the moment; nothing was written, and the same call may work later."""
+
+
+class OutcomeUnknown(StoreError):
+    """The connection was lost while a write was being committed: it may or may not be in the log."""
+
+
 class StaleRevision(ValueError):
     """The log moved on since the revision that the caller expected."""
 
