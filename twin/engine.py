@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topology.energize import Energizer
 from topology.nx import ArrayGraph
+from twin.comparison import Supply
 from twin.components import SWITCH_BRANCH
 from twin.events import Operation, Recorded, SwitchOperated, event_to_json
 from twin.graph import conducting_graph, structural_graph
@@ -23,16 +23,8 @@ from twin.history import CHECKPOINT_EVERY, History, since_model, state_at
 from twin.memory import MemoryStore
 from twin.network import Network
 from twin.state import Snapshot, State
-from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing
+from twin.store import IdempotencyConflict, Remembered, StaleRevision, Store, StoreMissing, Writer
 from twin.transitions import apply, fold, model_replaced, operated, to_checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """How many nodes, and how many customers, a change touches."""
-
-    nodes: int
-    customers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +39,8 @@ class SwitchingResult:
         """As the HTTP answer."""
         return {
             "revision": self.revision,
-            "deenergized": {"nodes": self.deenergized.nodes, "customers": self.deenergized.customers},
-            "reenergized": {"nodes": self.reenergized.nodes, "customers": self.reenergized.customers},
+            "deenergized": self.deenergized.to_json(),
+            "reenergized": self.reenergized.to_json(),
         }
 
     @classmethod
@@ -220,6 +212,13 @@ class Twin:
             self._publish(recorded, after)  # committed: now, and not before, readers see it
             return result
 
+    @contextmanager
+    def transaction(self) -> Iterator[Writer]:
+        """A writing transaction of the store, after the log was caught up with; nothing else writes meanwhile."""
+        with self._writing, self._store.writing() as writer:
+            self.catch_up()
+            yield writer
+
     def catch_up(self) -> int:
         """Applies what other writers added to the log; returns the newest revision."""
         with self._writing:
@@ -266,13 +265,7 @@ class Twin:
         after = self._energized(apply(self.network, before.state, recorded))
         lost = before.energized & ~after.energized
         gained = after.energized & ~before.energized
-        return after, SwitchingResult(recorded.revision, self._supply(lost), self._supply(gained))
-
-    def _supply(self, mask: NDArray[np.uint8]) -> Supply:
-        """Nodes and customers on which the mask (uint8 (nodes,)) holds a phase; customers by their service phases."""
-        network = self.network
-        hit = (mask[network.consumers["node"]] & network.consumers["phases"]) != 0
-        return Supply(int(np.count_nonzero(mask)), int(network.consumer_customers[hit].sum()))
+        return after, SwitchingResult(recorded.revision, Supply.of(self.network, lost), Supply.of(self.network, gained))
 
     def _publish(self, recorded: Recorded, after: Snapshot) -> None:
         before = self._current

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +56,12 @@ class Scenario:
     def revision(self) -> int:
         """Number of steps carried out."""
         return len(self.steps)
+
+    @property
+    def fingerprint(self) -> str:
+        """Says which steps were carried out, as undone steps may be followed by others; the same in any process."""
+        steps = json.dumps([self.base, *(step.to_json() for step in self.steps)], sort_keys=True)
+        return hashlib.blake2b(steps.encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> dict[str, object]:
         """As stored."""

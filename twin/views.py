@@ -1,0 +1,110 @@
+"""Which state is looked at: the live one, the normal one, one of the past, or a what-if."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, get_args
+
+from twin.engine import Twin
+from twin.scenarios import Scenarios
+from twin.state import Snapshot, State
+
+StateName = Literal["current", "normal"]
+STATES: tuple[StateName, ...] = get_args(StateName)
+
+
+class ViewError(ValueError):
+    """A view that makes no sense; `field` and `value` say which part, the message says the rule."""
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field} is {value!r}: {rule}")
+        self.field, self.value, self.rule = field, value, rule
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A state, by name or by when; at most one of scenario, at and revision.
+
+    state: `normal` for every switch in its normal position. scenario: id of a what-if. at: an instant, with an offset
+    from UTC: the state as it was recorded by then. revision: of the log.
+    """
+
+    state: StateName = "current"
+    scenario: str | None = None
+    at: datetime | None = None
+    revision: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("scenario", "at", "revision") if getattr(self, name) is not None]
+        if len(given) > 1:
+            value = getattr(self, given[1])
+            raise ViewError(given[1], str(value), f"goes without {given[0]}: each of them names a state")
+        if self.state not in STATES:
+            raise ViewError("state", self.state, f"it must be one of {', '.join(STATES)}")
+        if self.at is not None and self.at.tzinfo is None:
+            raise ViewError("at", self.at.isoformat(), "an instant needs an offset from UTC, such as Z or +02:00")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is today's model, in its current or its normal state."""
+        return self.scenario is None and self.at is None and self.revision is None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A snapshot, and a text that no other state of the same log has; it never changes, but for the live state's."""
+
+    snapshot: Snapshot
+    key: str
+
+
+def parse_instant(text: str) -> datetime:
+    """RFC 3339 (ISO 8601 with an offset); raises ViewError."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ViewError("at", text, "it must be an instant such as 2026-03-01T14:30:00Z") from error
+    if instant.tzinfo is None:
+        raise ViewError("at", text, "an instant needs an offset from UTC, such as Z or +02:00")
+    return instant
+
+
+class Views:
+    """Finds the state that a view names. All but live views read the store, so one thread at a time asks for them."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+        self.scenarios = Scenarios(twin)
+
+    def see(self, view: View) -> Seen:
+        """Raises UnknownScenario, RevisionAhead or RevisionGone."""
+        if view.is_live:
+            return self.live(view)
+        if view.scenario is not None:
+            scenario = self.scenarios.get(view.scenario)
+            seen = Seen(self.scenarios.snapshot(scenario), f"scenario {scenario.id} {scenario.fingerprint}")
+        else:
+            when = view.at if view.at is not None else view.revision
+            assert when is not None
+            snapshot = self._twin.at(when)
+            seen = Seen(snapshot, f"revision {snapshot.revision}")
+        if view.state == "normal":
+            network, revision = seen.snapshot.network, seen.snapshot.revision
+            state = State.normal(network, revision)
+            normal = Snapshot(network, state, network.normal_conducting, network.normal_energized)
+            return Seen(normal, "normal")
+        return seen
+
+    def live(self, view: View) -> Seen:
+        """The present state, or the normal one."""
+        if view.state == "normal":
+            return Seen(self._twin.normal, "normal")
+        return Seen(self._twin.current, "")
+
+
+def pinned(view: View, snapshot: Snapshot) -> View:
+    """The same view, never moving on: what was live, or an instant, becomes a revision."""
+    if view.scenario is not None:
+        return view
+    return replace(view, at=None, revision=snapshot.revision)
