@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from loaders.pandapower import is_pandapower, read_pandapower
 from loaders.report import LoadError, LoadReport
 from loaders.simbench import is_simbench, read_simbench
 from twin.components import TableError
@@ -19,7 +20,7 @@ Progress = Callable[[str], None]
 class Reader(Protocol):
     """Reads one format; raises LoadError and then has made nothing."""
 
-    def __call__(self, source: Path, /, *, progress: Progress) -> tuple[Network, LoadReport]: ...
+    def __call__(self, source: Path, /, *, crs: str | None, progress: Progress) -> tuple[Network, LoadReport]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,33 @@ class Format:
     read: Reader
 
 
-FORMATS = (Format("simbench", "a folder with Node.csv and Coordinates.csv", is_simbench, read_simbench),)
+def _simbench(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[Network, LoadReport]:
+    if crs is not None:
+        raise LoadError(f"--crs is {crs!r}, but simbench is in degrees by its definition: leave it out")
+    return read_simbench(source, progress=progress)
+
+
+FORMATS = (
+    Format("simbench", "a folder with Node.csv and Coordinates.csv", is_simbench, _simbench),
+    Format("pandapower", "a JSON file that pandapower wrote", is_pandapower, read_pandapower),
+)
+NAMES = ", ".join(known.name for known in FORMATS)
+"""Of every format, for people to read."""
 
 
 def read(
-    source: Path, format_name: str = "auto", *, progress: Progress = lambda step: None
+    source: Path, format_name: str = "auto", *, crs: str | None = None, progress: Progress = lambda step: None
 ) -> tuple[Network, LoadReport]:
     """Reads a source of the named format, or of the one it looks like.
 
+    crs: the coordinate system of its coordinates, such as EPSG:25832, for a format that does not know it itself.
     Raises LoadError with one sentence for a source that is not there, of no known format, or not whole.
     """
     if not source.exists():
         raise LoadError(f"{source} is not there")
     chosen = _named(format_name) if format_name != "auto" else _recognised(source)
     try:
-        return chosen.read(source, progress=progress)
+        return chosen.read(source, crs=crs, progress=progress)
     except (TableError, NetworkError, DuplicateMrid) as error:
         raise LoadError(f"{source}: {error}") from error
 
@@ -55,8 +68,7 @@ def _named(name: str) -> Format:
     for known in FORMATS:
         if known.name == name:
             return known
-    names = ", ".join(known.name for known in FORMATS)
-    raise LoadError(f"--format is {name!r}; known formats are auto, {names}")
+    raise LoadError(f"--format is {name!r}; known formats are auto, {NAMES}")
 
 
 def _recognised(source: Path) -> Format:

@@ -15,7 +15,7 @@ from twin.network import Network
 from twin.stores import open_store
 from twin.validation import findings
 from web import console
-from web.commands.options import AsJson, Format, Note
+from web.commands.options import AsJson, Crs, Format, Note
 
 StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: a GeoPackage file (grid.gpkg)")]
 
@@ -24,11 +24,12 @@ def load(
     source: Annotated[Path, typer.Argument(help="A folder or file to read")],
     store: StoreOption,
     format_: Format = "auto",
+    crs: Crs = None,
     note: Note = "",
     json: AsJson = False,
 ) -> None:
     """Read a network, check that it is whole, store it, and report what was read, used and left out."""
-    network, report = read(source, format_)
+    network, report = read(source, format_, crs)
     found = findings(network)
     dead = [finding for finding in found if finding.kind == "no_source"]
     if dead:
@@ -45,9 +46,9 @@ def load(
         console.say(f"{len(found)} findings: see `gridtwin check {store}`.")
 
 
-def read(source: Path, format_name: str) -> tuple[Network, LoadReport]:
+def read(source: Path, format_name: str, crs: str | None = None) -> tuple[Network, LoadReport]:
     with console.progress(f"loading {source.name}") as step:
-        return formats.read(source, format_name, progress=step)
+        return formats.read(source, format_name, crs=crs, progress=step)
 
 
 def keep(network: Network, url: str, note: str) -> tuple[str, ...]:

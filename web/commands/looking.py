@@ -14,18 +14,18 @@ from twin.summary import summary
 from twin.validation import Finding, findings
 from web import console
 from web.commands.loading import read
-from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, Format, StoreUrl, opened
+from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, Crs, Format, StoreUrl, opened
 
 SourceOrStore = Annotated[str, typer.Argument(help="A store (grid.gpkg), or a source that `load` reads")]
 
 
-def check(source: SourceOrStore, format_: Format = "auto", json: AsJson = False) -> None:
+def check(source: SourceOrStore, format_: Format = "auto", crs: Crs = None, json: AsJson = False) -> None:
     """Look for what is wrong or doubtful in the topology; exit code 1 if anything is found."""
     if source.lower().endswith(".gpkg"):
         with opened(source) as twin:
             found = findings(twin.network)
     else:
-        found = findings(read(Path(source), format_)[0])
+        found = findings(read(Path(source), format_, crs)[0])
     if json:
         console.write_json({"findings": [finding.to_json() for finding in found]})
     else:

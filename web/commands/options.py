@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from loaders import formats
 from twin.engine import Twin
 from twin.stores import open_store
 from web import console
@@ -17,7 +18,11 @@ SHOWN = 20
 """Rows that a table for people shows before it says how many more there are."""
 
 StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="A GeoPackage file (grid.gpkg)")]
-Format = Annotated[str, typer.Option("--format", help="auto, or the name of a format: simbench")]
+Format = Annotated[str, typer.Option("--format", help=f"auto, or the name of a format: {formats.NAMES}")]
+Crs = Annotated[
+    str | None,
+    typer.Option(help="Coordinate system of a source that does not say it: EPSG:25832", metavar="EPSG:n"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON")]
 Note = Annotated[str, typer.Option(help="Kept in the log")]
 
