@@ -13,6 +13,8 @@ from topology.jit import kernel
 from topology.masks import Ints, Longs, Masks
 
 BLOCK = 8
+MANY = 4
+"""Floods beyond this number, and one in a thousand nodes, cost more than to join islands."""
 
 FINE = 0
 NO_SUCH_BRANCH = 1
@@ -29,12 +31,30 @@ def held_back(energized: Masks, conducting: Masks) -> np.uint8:
 
 
 @kernel
-def any_of(masks: Masks) -> np.uint8:
-    """The union of 64 masks."""
-    union = np.uint8(0)
+def hold_back(energized: Masks, conducting: Masks, held: Masks) -> None:
+    """What each of 64 nodes has that its branch does not conduct."""
     for k in range(64):
-        union = np.uint8(union | masks[k])
-    return union
+        held[k] = energized[k] & np.uint8(~conducting[k])
+
+
+@kernel
+def next_set(masks: Masks, first: int) -> int:
+    """The first index from `first` on where a mask is not 0, or their count; eight at a time."""
+    whole = masks.size // 8 * 8
+    words = masks[:whole].view(np.uint64)
+    at = first
+    while at < masks.size:
+        if at % 8 == 0:
+            word = at // 8
+            while word < words.size and not words[word]:
+                word += 1
+            at = 8 * word
+            if at >= masks.size:
+                return masks.size
+        if masks[at]:
+            return at
+        at += 1
+    return masks.size
 
 
 @kernel
@@ -44,29 +64,34 @@ def sweep(
     """Energise nodes lo .. hi-1, whole subtrees, along the forest; they hold what their root has on entry.
 
     Only branches that hold a phase back cost anything: each fills its subtree anew, which a node sees at most
-    once a phase. Everything else is a comparison of two streams of bytes.
+    once a phase. Everything else is a comparison of two streams of bytes, or, where runs are short, of single ones.
     """
+    held = np.empty(64, np.uint8)
+    words = held.view(np.uint64)
     segment = int(np.searchsorted(straight, lo, "right")) - 1
     node = lo
     while node < hi:
         while straight[segment + 1] <= node:
             segment += 1
-        stop = min(int(straight[segment + 1]), hi)
+        chunk = min(node + 64, hi)
         shift = parent_branch[node] - node
-        if parent_branch[node] < 0:
-            node = stop
-            continue
-        while node < stop:
-            chunk = min(node + 64, stop)
-            held = np.uint8(1)
-            if chunk == node + 64:
-                held = held_back(energized[node:chunk], conducting[node + shift : chunk + shift])
-            if held:
-                for k in range(node, chunk):
-                    mask = energized[k] & conducting[k + shift]
+        if chunk == node + 64 and chunk <= straight[segment + 1] and parent_branch[node] >= 0:
+            if held_back(energized[node:chunk], conducting[node + shift : chunk + shift]):
+                hold_back(energized[node:chunk], conducting[node + shift : chunk + shift], held)
+                for word in range(8):
+                    if words[word]:
+                        for k in range(node + 8 * word, node + 8 * word + 8):
+                            mask = energized[k] & conducting[k + shift]
+                            if mask != energized[k]:
+                                energized[k : end[k]] = mask
+        else:
+            for k in range(node, chunk):
+                branch = parent_branch[k]
+                if branch >= 0:
+                    mask = energized[k] & conducting[branch]
                     if mask != energized[k]:
                         energized[k : end[k]] = mask
-            node = chunk
+        node = chunk
 
 
 @kernel
@@ -138,6 +163,58 @@ def longer(stack: Ints) -> Ints:
 
 
 @kernel
+def alike(masks: Masks, one: int, other: int) -> bool:
+    """Whether every mask has both phases, or neither."""
+    differs = 0
+    for mask in masks:
+        differs |= ((mask & one) != 0) ^ ((mask & other) != 0)
+    return not differs
+
+
+@kernel
+def join(
+    phase: int,
+    phases: int,
+    parent: Ints,
+    parent_branch: Ints,
+    chord: Ints,
+    u: Ints,
+    v: Ints,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+) -> None:
+    """Energise every island of one phase that has a source, in all of the phases that are like it.
+
+    Union-find, linked to the lower number, of what hangs together along the forest.
+    """
+    root = np.empty(parent.size, np.int32)
+    for node in range(parent.size):
+        closed = parent[node] >= 0 and conducting[parent_branch[node]] & phase
+        root[node] = root[parent[node]] if closed else node
+    for branch in chord:
+        if conducting[branch] & phase:
+            a = root[u[branch]]
+            b = root[v[branch]]
+            while root[a] != a:
+                root[a] = root[root[a]]
+                a = root[a]
+            while root[b] != b:
+                root[b] = root[root[b]]
+                b = root[b]
+            root[max(a, b)] = min(a, b)
+    for node in range(parent.size):
+        root[node] = root[root[node]]
+    node = next_set(sources, 0)
+    while node < parent.size:
+        if sources[node] & phase:
+            energized[root[node]] |= phases
+        node = next_set(sources, node + 1)
+    for node in range(parent.size):
+        energized[node] |= energized[root[node]] & phases
+
+
+@kernel
 def energize_all(
     parent: Ints,
     parent_branch: Ints,
@@ -155,63 +232,58 @@ def energize_all(
 ) -> None:
     """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it.
 
-    dirty has room for every block; what it holds means nothing here.
+    Where that takes many floods, islands are joined instead. dirty has room for every block; what it holds means
+    nothing here.
     """
-    node_count = parent.size
     root = 0
-    while root < node_count:
+    while root < parent.size:
         own = sources[root] & np.uint8(7)
         energized[root : end[root]] = own
         root = end[root]
-    sweep(0, node_count, straight, parent_branch, end, conducting, energized)
-    for start in range(0, node_count, 64):
-        stop = min(start + 64, node_count)
-        if stop < start + 64 or any_of(sources[start:stop]):
-            for node in range(start, stop):
-                gained = sources[node] & ~energized[node] & 7
-                if gained:
-                    energized[node] |= gained
-                    flood(
-                        node,
-                        parent,
-                        parent_branch,
-                        end,
-                        chord_ptr,
-                        chord_end_branch,
-                        u,
-                        v,
-                        conducting,
-                        energized,
-                        dirty,
-                    )
+    sweep(0, parent.size, straight, parent_branch, end, conducting, energized)
+    node = next_set(sources, 0)
+    while node < parent.size:
+        gained = sources[node] & ~energized[node] & np.uint8(7)
+        if gained:
+            top = node
+            while parent[top] >= 0 and gained & conducting[parent_branch[top]] == gained:
+                top = parent[top]
+            if next_set(energized[top : end[top]], 0) == end[top] - top:
+                energized[top : end[top]] = gained
+                sweep(top + 1, end[top], straight, parent_branch, end, conducting, energized)
+            else:
+                top = node
+                energized[node] |= gained
+            flood(top, parent, parent_branch, end, chord_ptr, chord_end_branch, u, v, conducting, energized, dirty)
+        node = next_set(sources, node + 1)
+    floods_left = MANY + (parent.size >> 10)
     for branch in chord:
-        mask = conducting[branch] & np.uint8(7)
-        if mask and (energized[u[branch]] ^ energized[v[branch]]) & mask:
+        if (energized[u[branch]] ^ energized[v[branch]]) & conducting[branch] & np.uint8(7):
+            if floods_left == 0:
+                break
+            floods_left -= 1
             for node in (u[branch], v[branch]):
-                flood(
-                    node,
-                    parent,
-                    parent_branch,
-                    end,
-                    chord_ptr,
-                    chord_end_branch,
-                    u,
-                    v,
-                    conducting,
-                    energized,
-                    dirty,
-                )
+                flood(node, parent, parent_branch, end, chord_ptr, chord_end_branch, u, v, conducting, energized, dirty)
+    if floods_left == 0:
+        left = 7
+        for phase in (1, 2, 4):
+            phases = left & phase
+            for other in (2, 4):
+                if phases and other > phase and alike(conducting, phase, other) and alike(sources, phase, other):
+                    phases |= left & other
+            if phases:
+                join(phase, phases, parent, parent_branch, chord, u, v, conducting, sources, energized)
+            left &= ~phases
 
 
 @kernel
 def feeds_below_a_root(parent: Ints, sources: Masks) -> bool:
     """Whether a source lies at a node that has a parent."""
-    for start in range(0, parent.size, 64):
-        stop = min(start + 64, parent.size)
-        if stop < start + 64 or any_of(sources[start:stop]):
-            for node in range(start, stop):
-                if sources[node] & 7 and parent[node] >= 0:
-                    return True
+    node = next_set(sources, 0)
+    while node < parent.size:
+        if sources[node] & 7 and parent[node] >= 0:
+            return True
+        node = next_set(sources, node + 1)
     return False
 
 
@@ -370,61 +442,55 @@ def strays(now: Masks, then: Masks, new: int, old: int) -> np.uint8:
 
 @kernel
 def report(energized: Masks, reported: Masks, dirty: Masks) -> tuple[Ints, Ints, Masks, Masks]:
-    """Maximal runs where the dirty blocks differ from what was reported last; they are clean then.
-
-    dirty is filled up to a multiple of 64 blocks.
-    """
+    """Maximal runs where the dirty blocks differ from what was reported last; they are clean then."""
     lo = np.empty(16, np.int32)
     hi = np.empty(16, np.int32)
     before = np.empty(16, np.uint8)
     after = np.empty(16, np.uint8)
     count = 0
-    for first in range(0, dirty.size, 64):
-        if not any_of(dirty[first : first + 64]):
-            continue
-        for block in range(first, first + 64):
-            if not dirty[block]:
-                continue
-            dirty[block] = 0
-            for start in range(block << BLOCK, min((block + 1) << BLOCK, energized.size), 64):
-                stop = min(start + 64, energized.size)
-                if stop == start + 64:
-                    now = energized[start:stop]
-                    then = reported[start:stop]
-                    if not differing(now, then):
-                        continue
-                    goes_on = count and hi[count - 1] == start
-                    if goes_on and not strays(now, then, after[count - 1], before[count - 1]):
-                        hi[count - 1] = stop
-                        reported[start:stop] = now
-                        continue
-                for node in range(start, stop):
-                    old = reported[node]
-                    new = energized[node]
-                    if old == new:
-                        continue
-                    reported[node] = new
-                    if count and hi[count - 1] == node and before[count - 1] == old and after[count - 1] == new:
-                        hi[count - 1] = node + 1
-                        continue
-                    if count == lo.size:
-                        more_lo = np.empty(4 * count, np.int32)
-                        more_lo[:count] = lo
-                        lo = more_lo
-                        more_hi = np.empty(4 * count, np.int32)
-                        more_hi[:count] = hi
-                        hi = more_hi
-                        more_before = np.empty(4 * count, np.uint8)
-                        more_before[:count] = before
-                        before = more_before
-                        more_after = np.empty(4 * count, np.uint8)
-                        more_after[:count] = after
-                        after = more_after
-                    lo[count] = node
-                    hi[count] = node + 1
-                    before[count] = old
-                    after[count] = new
-                    count += 1
+    block = next_set(dirty, 0)
+    while block < dirty.size:
+        dirty[block] = 0
+        for start in range(block << BLOCK, min((block + 1) << BLOCK, energized.size), 64):
+            stop = min(start + 64, energized.size)
+            if stop == start + 64:
+                now = energized[start:stop]
+                then = reported[start:stop]
+                if not differing(now, then):
+                    continue
+                goes_on = count and hi[count - 1] == start
+                if goes_on and not strays(now, then, after[count - 1], before[count - 1]):
+                    hi[count - 1] = stop
+                    reported[start:stop] = now
+                    continue
+            for node in range(start, stop):
+                old = reported[node]
+                new = energized[node]
+                if old == new:
+                    continue
+                reported[node] = new
+                if count and hi[count - 1] == node and before[count - 1] == old and after[count - 1] == new:
+                    hi[count - 1] = node + 1
+                    continue
+                if count == lo.size:
+                    more_lo = np.empty(4 * count, np.int32)
+                    more_lo[:count] = lo
+                    lo = more_lo
+                    more_hi = np.empty(4 * count, np.int32)
+                    more_hi[:count] = hi
+                    hi = more_hi
+                    more_before = np.empty(4 * count, np.uint8)
+                    more_before[:count] = before
+                    before = more_before
+                    more_after = np.empty(4 * count, np.uint8)
+                    more_after[:count] = after
+                    after = more_after
+                lo[count] = node
+                hi[count] = node + 1
+                before[count] = old
+                after[count] = new
+                count += 1
+        block = next_set(dirty, block + 1)
     return lo[:count].copy(), hi[:count].copy(), before[:count].copy(), after[:count].copy()
 
 

@@ -97,7 +97,7 @@ class Energizer:
             self.energized.copy(),
             ends_in_block,
             np.zeros(graph.node_count, np.uint8),
-            np.zeros((ends_in_block.size + 63) // 64 * 64, np.uint8),
+            np.zeros(ends_in_block.size, np.uint8),
         )
 
     def operate(self, branches: ArrayLike, conducting: ArrayLike) -> Changes:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests import oracles
 from tests.topology.grids import Grid, multigraph
+from topology import _kernels_energize
 from topology.energize import Energizer, energize
 from topology.graph import build
 
@@ -72,6 +73,54 @@ def test_any_batch_on_any_network(data):
     seed = data.draw(st.integers(0, 10**6))
     graph, conducting, sources = numbered(multigraph(seed, nodes=40, extra=20))
     operate_at_random(graph, conducting, sources, random.Random(seed), batches=6)
+
+
+def test_islands_joined_phase_by_phase():
+    for seed in range(400):
+        graph, conducting, sources = numbered(multigraph(seed, nodes=14, extra=8))
+        energized = np.zeros(graph.node_count, np.uint8)
+        three_alike = all(
+            _kernels_energize.alike(masks, 1, other) for masks in (conducting, sources) for other in (2, 4)
+        )
+        arrays = (graph.parent, graph.parent_branch, graph.chord, graph.branch_u, graph.branch_v)
+        for phase, phases in [(1, 7)] if three_alike else [(1, 1), (2, 2), (4, 4)]:
+            _kernels_energize.join(phase, phases, *arrays, conducting, sources, energized)
+        assert energized.tolist() == expected(graph, conducting, sources)
+
+
+@pytest.mark.parametrize("phased", [False, True])
+def test_a_mesh_in_many_pieces(phased):
+    """So many chords lead out of what the forest feeds that islands are joined."""
+    rng = random.Random(6)
+    count, chords = 1200, 500
+    u = [max(0, k - rng.randint(1, 4)) for k in range(1, count)] + [rng.randrange(count) for _ in range(chords)]
+    v = list(range(1, count)) + [rng.randrange(count) for _ in range(chords)]
+    graph = build(count, u, v, [7] * len(u), [7] * len(u), [7] + [0] * (count - 1)).graph
+    for _ in range(20):
+        open_share = rng.choice((0.05, 0.2, 0.4))
+        masks = (1, 2, 3, 6, 0) if phased else (0,)
+        conducting = [rng.choice(masks) if rng.random() < open_share else 7 for _ in u]
+        sources = [7 * (rng.random() < 0.002) for _ in range(count)]
+        assert energize(graph, conducting, sources).tolist() == expected(graph, conducting, sources)
+
+
+def test_a_source_below_a_root_feeds_up_and_down():
+    for seed in range(200):
+        graph, conducting, _ = numbered(multigraph(seed, nodes=30, extra=4))
+        for node in range(0, graph.node_count, 3):
+            sources = np.zeros(graph.node_count, np.uint8)
+            sources[node] = 1 + seed % 7
+            assert energize(graph, conducting, sources).tolist() == expected(graph, conducting, sources)
+
+
+def test_the_next_set_mask():
+    rng = random.Random(7)
+    for size in (0, 1, 7, 8, 9, 64, 200):
+        masks = np.array([rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 1, 8)) for _ in range(size)], np.uint8)
+        for part in (masks, masks[size // 3 :]):
+            for first in range(part.size + 1):
+                after = [at for at in range(first, part.size) if part[at]]
+                assert _kernels_energize.next_set(part, first) == (after[0] if after else part.size)
 
 
 def test_networks_of_many_blocks():
