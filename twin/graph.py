@@ -7,13 +7,15 @@ plain Python values: other rows by mrid, phases as CIM text, None where a value 
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from topology.masks import Ints
 from topology.nx import ArrayGraph
 from twin import phases
 from twin.components import (
@@ -39,6 +41,7 @@ __all__ = ["conducting_graph", "network_from_networkx", "structural_graph"]
 
 AnyGraph: TypeAlias = "nx.Graph[Any]"
 Attributes: TypeAlias = dict[str, Any]
+Rows: TypeAlias = "slice | NDArray[np.integer[Any]]"
 
 _TARGETS = {
     "node": "nodes",
@@ -49,6 +52,9 @@ _TARGETS = {
     "consumer": "consumers",
 }
 """The table that a `row` column refers to."""
+
+_REMEMBERED = 65_536
+"""Names of nodes that a graph remembers the numbers of."""
 
 _CODES = tuple(map(phases.mask_to_code, range(16)))
 _WHOLE = int, np.integer
@@ -112,27 +118,35 @@ def _graph(network: Network, switch_open: NDArray[np.uint8] | None, member: NDAr
     graph = ArrayGraph(network.graph, _Labels(network, opened), member)
     graph.graph["name"] = network.name
     for table in (network.substations, network.feeders):
-        graph.graph[table.component.table] = [_record(network, table, row) for row in range(len(table))]
+        graph.graph[table.component.table] = _records(network, table, slice(None))
     return graph
 
 
-def _record(network: Network, table: Table, row: int) -> Attributes:
-    """A row as plain values: rows of other tables by mrid, phases as text."""
-    return {declared.name: _plain(network, declared, table[declared.name][row]) for declared in table.component.fields}
+def _records(network: Network, table: Table, rows: Rows) -> list[Attributes]:
+    """Rows as plain values: rows of other tables by mrid, phases as text."""
+    return _rows(_columns(network, table, rows))
 
 
-def _plain(network: Network, declared: Field, value: Any) -> str | int | float | bool | None:
-    if declared.kind == "text":
-        return str(value)
+def _columns(network: Network, table: Table, rows: Rows) -> dict[str, Iterable[Any]]:
+    return {declared.name: _plain(network, declared, table[declared.name][rows]) for declared in table.component.fields}
+
+
+def _rows(columns: Mapping[str, Iterable[Any]]) -> list[Attributes]:
+    names = tuple(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=False)]
+
+
+def _plain(network: Network, declared: Field, values: NDArray[Any]) -> list[Any]:
+    listed: list[Any] = values.tolist()
     if declared.kind == "phases":
-        return _CODES[value]
+        return [_CODES[value] for value in listed]
     if declared.kind == "row":
-        return str(network.tables[_TARGETS[declared.name]]["mrid"][value]) if value >= 0 else None
-    if declared.kind == "flag":
-        return bool(value)
-    if declared.kind == "count":
-        return int(value)
-    return float(value) if value == value else None  # a NaN differs from itself
+        known = values >= 0
+        mrids = iter(network.tables[_TARGETS[declared.name]]["mrid"][values[known]].tolist())
+        return [next(mrids) if there else None for there in known.tolist()]
+    if declared.kind == "real":
+        return [value if value == value else None for value in listed]  # a NaN differs from itself
+    return listed
 
 
 class _Labels:
@@ -141,78 +155,115 @@ class _Labels:
     def __init__(self, network: Network, switch_open: NDArray[np.uint8]) -> None:
         self._network = network
         self._open = switch_open
-        self._node_mrids = network.nodes["mrid"]
         self._sources, self._usage_points = network.sources["node"], network.usage_points["consumer"]
-
-    def node_label(self, node: int) -> Hashable:
-        return str(self._node_mrids[node])
+        self._numbers: dict[Hashable, int] = {}
 
     def node_of(self, label: Hashable) -> int:
-        component, row = self._find(label)
-        if component is not CONNECTIVITY_NODE:
-            raise KeyError(label)
-        return row
-
-    def branch_label(self, branch: int) -> Hashable:
-        element = self._network.branch_element(branch)
-        return str(self._network.tables[element.component.table]["mrid"][element.row])
-
-    def branch_of(self, label: Hashable) -> int:
-        component, row = self._find(label)
-        if component not in BRANCH_COMPONENTS:
-            raise KeyError(label)
-        return int(self._network.table_branches[BRANCH_COMPONENTS.index(component)][row])
-
-    def node_attributes(self, node: int) -> Attributes:
-        return {**_record(self._network, self._network.nodes, node), "equipment": self._equipment(node)}
-
-    def branch_attributes(self, branch: int) -> Attributes:
-        element = self._network.branch_element(branch)
-        component, row = element.component, element.row
-        attributes = {"class": component.name, **_record(self._network, self._network.tables[component.table], row)}
-        if component is SWITCH:
-            attributes["open"] = _CODES[self._open[row]]
-        elif component is AC_LINE_SEGMENT:
-            attributes["geometry"] = list(map(tuple, self._network.line_geometry[row].tolist()))
-        return {**attributes, "branch": branch}
-
-    def _find(self, label: Hashable) -> tuple[Component, int]:
+        number = self._numbers.get(label)
+        if number is not None:
+            return number
         if not isinstance(label, str):
             raise KeyError(label)
         try:
             element = self._network.mrids.find(label)
         except UnknownMrid:
             raise KeyError(label) from None
-        return element.component, element.row
+        if element.component is not CONNECTIVITY_NODE:
+            raise KeyError(label)
+        return element.row
 
-    def _equipment(self, node: int) -> list[Attributes]:
-        network = self._network
-        found = [self._at(network.sources, row) for row in _rows_at(self._sources, node)]
-        for row in range(int(network.consumer_ptr[node]), int(network.consumer_ptr[node + 1])):
-            usage_points = network.usage_points
-            found.append(
-                {
-                    **self._at(network.consumers, row),
-                    "usage_points": [
-                        {"mrid": str(usage_points["mrid"][at]), "name": str(usage_points["name"][at])}
-                        for at in _rows_at(self._usage_points, row)
-                    ],
-                }
-            )
+    def node_label(self, node: int) -> Hashable:
+        return self.node_labels(np.array([node], np.int32))[0]
+
+    def branch_label(self, branch: int) -> Hashable:
+        element = self._network.branch_element(branch)
+        return str(self._network.tables[element.component.table]["mrid"][element.row])
+
+    def node_attributes(self, node: int) -> Attributes:
+        return self.node_records(np.array([node], np.int32))[0]
+
+    def branch_attributes(self, branch: int) -> Attributes:
+        return self.branch_records(np.array([branch], np.int32))[0]
+
+    def node_labels(self, nodes: Ints) -> list[Hashable]:
+        """Whoever is told a name soon asks for it: the last ones told are remembered."""
+        labels: list[Hashable] = self._network.nodes["mrid"][nodes].tolist()
+        if len(self._numbers) + len(labels) > _REMEMBERED:
+            self._numbers = {}
+        if len(labels) <= _REMEMBERED:
+            self._numbers.update(zip(labels, nodes.tolist(), strict=True))
+        return labels
+
+    def branch_labels(self, branches: Ints) -> list[Hashable]:
+        labels: list[Hashable] = [None] * len(branches)
+        for component, places, rows in self._by_class(branches):
+            mrids = self._network.tables[component.table]["mrid"][rows].tolist()
+            for place, mrid in zip(places, mrids, strict=True):
+                labels[place] = mrid
+        return labels
+
+    def node_records(self, nodes: Ints) -> list[Attributes]:
+        records = _records(self._network, self._network.nodes, nodes)
+        for record, equipment in zip(records, self._equipment(nodes), strict=True):
+            record["equipment"] = equipment
+        return records
+
+    def branch_records(self, branches: Ints) -> list[Attributes]:
+        found: list[Attributes] = [{}] * len(branches)
+        for component, places, rows in self._by_class(branches):
+            columns: dict[str, Iterable[Any]] = {"class": repeat(component.name)}
+            columns |= _columns(self._network, self._network.tables[component.table], rows)
+            if component is SWITCH:
+                columns["open"] = map(_CODES.__getitem__, self._open[rows].tolist())
+            elif component is AC_LINE_SEGMENT:
+                columns["geometry"] = self._geometry(rows)
+            columns["branch"] = branches[places].tolist()
+            for place, record in zip(places, _rows(columns), strict=True):
+                found[place] = record
         return found
 
-    def _at(self, table: Table, row: int) -> Attributes:
-        record = _record(self._network, table, row)
-        del record["node"]
-        return {"class": table.component.name, **record}
+    def _geometry(self, rows: NDArray[np.int32]) -> Iterator[list[tuple[float, float]]]:
+        taken = self._network.line_geometry.take(rows)
+        points = list(map(tuple, taken.coordinates.tolist()))
+        return (points[start:end] for start, end in pairwise(taken.offsets.tolist()))
+
+    def _by_class(self, branches: Ints) -> Iterator[tuple[Component, list[int], NDArray[np.int32]]]:
+        """Each class among the branches, where in the list it stands, and its rows."""
+        classes, rows = self._network.branch_class[branches], self._network.branch_row[branches]
+        for code, component in enumerate(BRANCH_COMPONENTS):
+            places = np.flatnonzero(classes == code)
+            if places.size:
+                yield component, places.tolist(), rows[places]
+
+    def _equipment(self, nodes: Ints) -> list[list[Attributes]]:
+        """The one-terminal equipment of each node: sources, then consumers."""
+        network = self._network
+        found: list[list[Attributes]] = [[] for _ in nodes]
+        for place, record in self._at(network.sources, *_rows_of(self._sources, nodes)):
+            found[place].append(record)
+        places, consumers = _rows_of(network.consumers["node"], nodes)
+        metered: list[list[Attributes]] = [[] for _ in consumers]
+        owners, usage_points = _rows_of(self._usage_points, consumers)
+        for owner, record in zip(owners, _records(network, network.usage_points, usage_points), strict=True):
+            metered[owner].append({"mrid": record["mrid"], "name": record["name"]})
+        for (place, record), points in zip(self._at(network.consumers, places, consumers), metered, strict=True):
+            found[place].append({**record, "usage_points": points})
+        return found
+
+    def _at(self, table: Table, places: list[int], rows: Ints) -> Iterator[tuple[int, Attributes]]:
+        """Rows of one-terminal equipment as attributes, each with its place."""
+        for place, record in zip(places, _records(self._network, table, rows), strict=True):
+            del record["node"]
+            yield place, {"class": table.component.name, **record}
 
 
-def _rows_at(ascending: NDArray[np.int32], value: int) -> range:
-    """Rows whose column, which ascends, holds the value."""
-    if len(ascending) == 0:
-        return range(0)
-    first, last = np.searchsorted(ascending, [value, value + 1])
-    return range(int(first), int(last))
+def _rows_of(ascending: NDArray[np.int32], values: Ints) -> tuple[list[int], Ints]:
+    """Rows whose column, which ascends, holds one of the values, value by value; and which of them each has."""
+    first = np.searchsorted(ascending, values, "left")
+    counts = np.searchsorted(ascending, values, "right") - first
+    place = np.repeat(np.arange(len(values)), counts)
+    rows = np.arange(len(place)) + (first - np.concatenate(([0], np.cumsum(counts)[:-1])))[place]
+    return place.tolist(), rows.astype(np.int32)
 
 
 # --- from attributes to tables --------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""NetworkX's own tests, through the backend and on graphs over arrays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from topology.nx_info import FUNCTIONS
+
+ROOT = Path(__file__).parents[2]
+NETWORKX = Path(nx.__file__).parent
+MODULES = (
+    "algorithms/components/tests/test_biconnected.py",
+    "algorithms/components/tests/test_connected.py",
+    "algorithms/shortest_paths/tests/test_generic.py",
+    "algorithms/shortest_paths/tests/test_unweighted.py",
+    "algorithms/tests/test_bridges.py",
+    "algorithms/tests/test_dag.py",
+    "algorithms/traversal/tests/test_bfs.py",
+)
+"""Where NetworkX tests the functions that the backend has."""
+
+
+def run(mode: str, folder: Path, *arguments: str | Path) -> dict[str, Any]:
+    """The plugin's report of a run in a process of its own. $NETWORKX_FALLBACK_TO_NX must not be set to anything:
+    NetworkX takes any text for yes, "False" too."""
+    report = folder / "report.json"
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("NETWORKX_", "PYTEST_"))}
+    environment |= {
+        "NETWORKX_TEST_BACKEND": "gridtwin",
+        "GRIDTWIN_NETWORKX": mode,
+        "GRIDTWIN_REPORT": str(report),
+        "PYTHONPATH": str(ROOT),
+    }
+    options = ("-q", "-p", "no:cacheprovider", "-p", "tests.topology.networkx_plugin", "-W", "ignore", "--tb=short")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-c", os.devnull, f"--rootdir={NETWORKX}", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert report.exists(), done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(report.read_text())
+    found["output"] = done.stdout
+    return found
+
+
+def test_networkx_tests_of_our_functions_pass_through_the_backend(tmp_path: Path) -> None:
+    report = run("backend", tmp_path, *(NETWORKX / module for module in MODULES))
+    assert set(report["outcomes"]) == {"passed"}, report["output"]
+    assert len(report["outcomes"]["passed"]) > 150
+    assert set(report["calls"]) == set(FUNCTIONS)
+    assert min(report["calls"].values()) >= 1
