@@ -28,7 +28,13 @@ MAY_IMPORT = {
 }
 
 ONLY_IN = {
-    "asyncpg": ("twin/postgis.py",),
+    "alembic": ("twin/postgis_migrations.py", "twin/sql/"),
+    "asyncpg": (
+        "twin/postgis.py",
+        "twin/postgis_listener.py",
+        "twin/postgis_schema.py",
+        "twin/postgis_session.py",
+    ),
     "h3": ("tiles/hexes.py",),
     "networkx": ("topology/nx", "twin/graph.py"),
     "numba": ("topology/jit.py",),
@@ -162,7 +168,7 @@ def test_no_modules_import_each_other_in_a_ring() -> None:
         ("topology/_kernels.py", "from numba import njit", "only topology/jit.py may"),
         ("twin/network.py", "import networkx as nx", "only topology/nx, twin/graph.py may"),
         ("tiles/layers.py", "import h3.api.numpy_int", "only tiles/hexes.py may"),
-        ("twin/store.py", "import asyncpg", "only twin/postgis.py may"),
+        ("twin/store.py", "import asyncpg", "only twin/postgis.py, "),
         ("twin/store.py", "import sqlite3", "only twin/geopackage may"),
         ("twin/engine.py", "from starlette.requests import Request", "only web/ may"),
         ("loaders/simbench.py", "from rich.progress import Progress", "only web/ may"),

@@ -15,6 +15,7 @@ from twin import phases
 from twin.components import TEXT, Component, Field, Table
 from twin.geometry import LineStrings
 from twin.network import Network
+from twin.places import table_lnglat
 
 SRS_ID = 4326
 _SQL_TYPES = {
@@ -126,19 +127,7 @@ _LINE_HEADER = struct.Struct("<2sBBi4d")  # envelope minx, maxx, miny, maxy
 def _blobs(table: str, network: Network) -> list[bytes | None]:
     if table == "lines":
         return _line_blobs(network.line_geometry)
-    return _point_blobs(_places(table, network))
-
-
-def _places(table: str, network: Network) -> NDArray[np.float64]:
-    if table == "nodes":
-        return network.node_lnglat
-    if table == "substations":
-        return network.substation_lnglat
-    rows = network.tables[table]
-    if table in ("sources", "consumers"):
-        return network.node_lnglat[rows["node"]]
-    at = network.node_lnglat[rows["node1"]]
-    return np.where(np.isnan(at), network.node_lnglat[rows["node2"]], at)
+    return _point_blobs(table_lnglat(network, table))
 
 
 def _point_blobs(lnglat: NDArray[np.float64]) -> list[bytes | None]:
