@@ -201,8 +201,13 @@ def _box(value: object) -> BaseGeometry:
     if south > north:
         raise ValueError("its south lies above its north")
     if west > east:
-        return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
-    return shapely.box(west, south, east, north)
+        return shapely.union(_rectangle(west, south, 180, north), _rectangle(-180, south, east, north))
+    return _rectangle(west, south, east, north)
+
+
+def _rectangle(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """A polygon; a line or a point where it has no width or height."""
+    return shapely.envelope(shapely.multipoints([(west, south), (east, north)]))
 
 
 def _geometry(tree: dict[str, object], make: Callable[[], BaseGeometry]) -> Node:
@@ -212,8 +217,7 @@ def _geometry(tree: dict[str, object], make: Callable[[], BaseGeometry]) -> Node
         raise FilterError(f"{_shown(tree)} is not a geometry: {error}", _shown(tree)) from error
     if made.is_empty or not all(math.isfinite(bound) for bound in made.bounds):
         raise FilterError(f"{_shown(tree)} is empty or not finite", _shown(tree))
-    degenerate = made.area == 0  # a box without width is a line, which GEOS calls invalid and treats well
-    if not degenerate and not made.is_valid:
+    if not made.is_valid:
         raise FilterError(f"{_shown(tree)} is not valid: {shapely.is_valid_reason(made)}", _shown(tree))
     return _literal("geometry", made, made.wkb_hex)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tiles import tilejson
 from tiles.budget import COMPRESSED_LIMIT, Part, fit
+from tiles.filter import FilterMasks
 from tiles.hexes import HexPyramid
 from tiles.index import LineIndex, TileBox
 from tiles.layers import LAYER_NAMES, NAMES_ZOOM, Layer, Selection, make_layers
@@ -74,6 +75,11 @@ class TileSource:
     def hexes(self) -> HexPyramid:
         """The H3 pyramid, made when first asked for."""
         return HexPyramid(self.network)
+
+    @cached_property
+    def filters(self) -> FilterMasks:
+        """Which rows filters keep, for `keep` of `tile`."""
+        return FilterMasks(self.network)
 
     def tile(
         self,
