@@ -26,7 +26,7 @@ from twin.state import Snapshot, State
 from twin.store import StoreError
 from twin.stores import open_store
 from twin.traces import TraceError, TraceRequest, TraceResult
-from twin.traces import run as _run
+from twin.traces import trace as _trace
 from twin.transitions import SwitchingError
 from twin.validation import Finding, findings
 
@@ -72,8 +72,7 @@ def open_twin(store: str | PathLike[str], *, write: bool = False) -> Twin:
 def trace(twin: Twin, kind: str, *start: str, **options: object) -> TraceResult:
     """Traces from the given mrids in the current state, or in `state="normal"`.
 
-    kind: connected, upstream, downstream or subnetwork. options: the fields of TraceRequest. Raises TraceError or
-    UnknownMrid.
+    kind: see `twin.trace_kinds.KINDS`. options: the other fields of TraceRequest, as over HTTP. Raises TraceError,
+    UnknownMrid, or SwitchingError for an operation of an outage that breaks a rule.
     """
-    request = TraceRequest.from_json({"kind": kind, "start": list(start), **options})
-    return _run(twin.normal if request.state == "normal" else twin.current, request)
+    return _trace(twin, kind=kind, **({"start": start} if start else {}), **options)

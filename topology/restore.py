@@ -11,7 +11,7 @@ from topology.jit import exercise
 from topology.loops import exclusive_weight
 from topology.masks import ABC, Flags, Ints, Masks, as_ints, as_masks
 from topology.paths import shortest_path
-from topology.results import NONE, Start
+from topology.results import NONE, Start, Trace
 from topology.trace import connected, upstream
 
 __all__ = ["Isolation", "Restoration", "isolation", "restorations"]
@@ -37,6 +37,8 @@ class Isolation:
     """"ok", or "not_isolable" where a source is reached without a switch."""
     path: Ints
     """Branches from the start to that source, in order."""
+    section: Trace
+    """The section by depth; its phases are all three where anything conducts."""
 
 
 def isolation(graph: Graph, conducting: ArrayLike, sources: ArrayLike, start: Start, operable: ArrayLike) -> Isolation:
@@ -80,6 +82,7 @@ def isolation(graph: Graph, conducting: ArrayLike, sources: ArrayLike, start: St
         lost[beyond],
         "not_isolable" if section.sources.size else "ok",
         path,
+        section,
     )
 
 
@@ -121,8 +124,8 @@ def restorations(
     By customers, then headroom (unknown last), then operations, then number. A tie has one side live and the
     other dead in a phase of its own, reaches no node of the section, and closes no loop in any phase.
     section: nodes that must stay dead. Points as in `exclusive_weight`. rating: what each branch can carry,
-    NaN where unknown, inf where nothing limits it, (branches,); point_load: what each point draws, (points,),
-    in the same unit.
+    NaN where unknown, inf where nothing limits it, (branches,); point_load: what each point draws, NaN where
+    unknown, (points,), in the same unit.
     """
     conducting = as_masks(conducting, graph.branch_count, "conducting")
     sources = as_masks(sources, graph.node_count, "sources")
@@ -142,8 +145,11 @@ def restorations(
     spare = None
     if rating is not None:
         loads = np.zeros(weights.size) if point_load is None else np.asarray(point_load, np.float64)
-        carried = exclusive_weight(graph, cut, fed, pointer, phases, np.rint(loads).astype(np.int64))
-        spare = np.asarray(rating, np.float64) - carried
+        known = np.rint(np.nan_to_num(loads)).astype(np.int64)
+        spare = np.asarray(rating, np.float64) - exclusive_weight(graph, cut, fed, pointer, phases, known)
+        missing = np.isnan(loads).astype(np.int64)
+        if missing.any():
+            spare[exclusive_weight(graph, cut, fed, pointer, phases, missing) > 0] = np.nan
     found = []
     for tie in _candidates(graph, cut, energizer.energized, may, faulted).tolist():
         before = energizer.energized.copy() if spare is not None else energizer.energized

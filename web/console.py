@@ -33,9 +33,14 @@ def write(text: str) -> None:
     out.file.write(text)
 
 
-def write_json(value: object) -> None:
+def json_text(value: object) -> str:
     """One JSON value, indented."""
-    write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def write_json(value: object) -> None:
+    """The same as output."""
+    write(json_text(value))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

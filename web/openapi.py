@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from web.errors import PROBLEM, RULES
 from web.responses import JSON
-from web.schemas import SCHEMAS, TEXT, Schema, ref
+from web.schema_words import TEXT, Schema, ref
+from web.schemas import SCHEMAS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -16,12 +16,17 @@ from web import (
 from web.metrics import CONTENT_TYPE
 from web.openapi import Operation, Parameter
 from web.responses import JSON
-from web.schemas import COUNT, PHASES, TEXT, choice
+from web.schema_words import COUNT, PHASES, TEXT, choice
+from web.trace_parameters import trace_parameters
 
 _SEEN = Parameter("If-None-Match", "ETag of an earlier answer: 304 where nothing changed", TEXT, "header")
 _TRACE_ID = Parameter("id", "id from the answer to a trace", TEXT, "path")
-_TRACE_TYPES = {JSON: "Trace", trace_endpoints.GEOJSON: "FeatureCollection", trace_endpoints.CSV: ""}
-_FLAG = choice("true", "false")
+_TRACE_TYPES = {
+    JSON: "Trace",
+    trace_endpoints.GEOJSON: "FeatureCollection",
+    trace_endpoints.CSV: "",
+    trace_endpoints.GEOPACKAGE: "",
+}
 _UNCHANGED = {304: "Not changed since the ETag in If-None-Match."}
 
 _NETWORK = (
@@ -111,7 +116,7 @@ _TRACES = (
         "traces",
         _TRACE_TYPES,
         body="TraceRequest",
-        problems=(400, 404, 406, 413, 415, 503),
+        problems=(400, 404, 406, 413, 415, 422, 503),
     ),
     Operation(
         "GET",
@@ -120,21 +125,8 @@ _TRACES = (
         "The same as a link that can be shared; lists are repeated parameters.",
         "traces",
         _TRACE_TYPES,
-        (
-            Parameter("kind", "connected, upstream, downstream or subnetwork", required=True),
-            Parameter("start", "mrid to start from", required=True, repeated=True),
-            Parameter("state", "switch positions to trace in", choice("current", "normal")),
-            Parameter("phases", "phases to follow", PHASES),
-            Parameter("mode", "of a downstream trace", choice("flow", "exclusive")),
-            Parameter("terminal", "leave start branches on this side only", choice(1, 2)),
-            Parameter("barriers", "mrid of a branch that stops the trace", repeated=True),
-            Parameter("include_barriers", "whether barriers are in the result", _FLAG),
-            Parameter("ignore_barriers_at_start", "whether a barrier at the start does not stop at once", _FLAG),
-            Parameter("filter_barriers", "mrid of a branch that stops it after directions are known", repeated=True),
-            Parameter("ignore_status", "whether open switches are crossed", _FLAG),
-            Parameter("elements", "all elements, the first page of them, or none", choice("all", "page", "false")),
-        ),
-        problems=(400, 404, 406, 503),
+        trace_parameters(),
+        problems=(400, 404, 406, 422, 503),
     ),
     Operation(
         "GET",

@@ -4,57 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Schema = Mapping[str, object]
-
-
-def ref(name: str) -> Schema:
-    """A schema of this file, by name."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def array(items: Schema) -> Schema:
-    """A list of one kind of thing."""
-    return {"type": "array", "items": items}
-
-
-def record(
-    required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None, *, closed: bool = False
-) -> Schema:
-    """An object; `closed` allows no other fields."""
-    schema: dict[str, object] = {"type": "object", "properties": {**required, **(optional or {})}}
-    if required:
-        schema["required"] = list(required)
-    if closed:
-        schema["additionalProperties"] = False
-    return schema
-
-
-def choice(*values: object) -> Schema:
-    """One of some values."""
-    return {"enum": list(values)}
-
-
-TEXT: Schema = {"type": "string"}
-TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-FLAG: Schema = {"type": "boolean"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-NUMBER: Schema = {"type": "number"}
-NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
-INSTANT: Schema = {"type": "string", "format": "date-time"}
-PHASES: Schema = {"type": "string", "pattern": "^[ABCN]*$", "description": "CIM PhaseCode"}
-COUNTS: Schema = {"type": "object", "additionalProperties": COUNT}
-BOUNDS: Schema = {
-    "type": ["array", "null"],
-    "items": NUMBER,
-    "minItems": 4,
-    "maxItems": 4,
-    "description": "left, bottom, right, top in degrees, EPSG:4326",
-}
-GEOMETRY: Schema = {"type": ["object", "null"], "description": "GeoJSON geometry (RFC 7946)"}
-PLACE = {"lng": NUMBER_OR_NULL, "lat": NUMBER_OR_NULL}
-SUPPLY = record({"nodes": COUNT, "customers": COUNT})
-TRACE_NODES = array(record({"mrid": TEXT, "depth": COUNT, "phases": PHASES}))
-TRACE_EDGES = array(record({"mrid": TEXT, "class": TEXT, "depth": COUNT, "phases": PHASES, "flow": choice(-1, 0, 1)}))
+from web.schema_words import (
+    BOUNDS,
+    COUNT,
+    COUNTS,
+    FLAG,
+    GEOMETRY,
+    INSTANT,
+    PHASES,
+    PLACE,
+    SUPPLY,
+    TEXT,
+    TEXT_OR_NULL,
+    Schema,
+    array,
+    choice,
+    record,
+)
+from web.trace_schemas import TRACE_SCHEMAS
 
 SCHEMAS: Mapping[str, Schema] = {
     "Problem": record(
@@ -112,40 +79,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "SearchResults": record(
         {"results": array(record({"mrid": TEXT, "name": TEXT, "class": TEXT, "feeder": TEXT, **PLACE}))}
     ),
-    "TraceRequest": record(
-        {"kind": choice("connected", "upstream", "downstream", "subnetwork"), "start": array(TEXT)},
-        {
-            "state": choice("current", "normal"),
-            "phases": PHASES,
-            "mode": choice("flow", "exclusive"),
-            "terminal": choice(1, 2, None),
-            "barriers": array(TEXT),
-            "include_barriers": FLAG,
-            "ignore_barriers_at_start": FLAG,
-            "filter_barriers": array(TEXT),
-            "ignore_status": FLAG,
-            "elements": choice("all", "page", False),
-        },
-        closed=True,
-    ),
-    "Trace": record(
-        {
-            "id": TEXT,
-            "kind": TEXT,
-            "status": TEXT,
-            "state": choice("current", "normal"),
-            "revision": COUNT,
-            "model": TEXT,
-            "customers": COUNT,
-            "sums": record({"customers": COUNT, "rated_power_va": NUMBER, "length_m": NUMBER, "counts": COUNTS}),
-            "bounds": BOUNDS,
-            "sources": array(record({"mrid": TEXT, "node": TEXT, **PLACE})),
-            "boundaries": array(record({"mrid": TEXT, "reason": TEXT, **PLACE})),
-            "next": TEXT_OR_NULL,
-        },
-        {"nodes": TRACE_NODES, "edges": TRACE_EDGES},
-    ),
-    "TracePage": record({"id": TEXT, "edges": TRACE_EDGES, "nodes": TRACE_NODES, "next": TEXT_OR_NULL}),
+    **TRACE_SCHEMAS,
     "FeatureCollection": record({"type": choice("FeatureCollection"), "features": array({"type": "object"})}),
     "SwitchingRequest": record(
         {},

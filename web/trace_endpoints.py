@@ -1,16 +1,19 @@
-"""Traces: asked for by POST or by a link, answered as JSON, GeoJSON or CSV, page by page if wanted."""
+"""Traces: asked for by POST or by a link, answered as JSON, GeoJSON, CSV or GeoPackage, page by page if wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 from urllib.parse import quote
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tiles.trace_package import trace_package
 from twin.mrids import UnknownMrid
-from twin.traces import PAGE, TraceError, TraceRequest, TraceResult
+from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT
+from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult
+from twin.transitions import SwitchingError
 from web.context import context
 from web.errors import InvalidValue, Located
 from web.fields import Query, accepted, kind_of, pointer, read_json
@@ -19,13 +22,12 @@ from web.responses import JSON, body_response, encoding_of, etag_matches, etag_o
 
 GEOJSON = "application/geo+json"
 CSV = "text/csv"
-OFFERED = (JSON, GEOJSON, CSV)
+GEOPACKAGE = "application/geopackage+sqlite3"
+OFFERED = (JSON, GEOJSON, CSV, GEOPACKAGE)
 
-Elements = Literal["all", "page", False]
-
-_LISTS = ("start", "barriers", "filter_barriers")
-_FLAGS = ("include_barriers", "ignore_barriers_at_start", "ignore_status")
-_TEXTS = ("kind", "state", "phases", "mode")
+_TEXTS = ("phases", *(name for name in CHOICES if name != "terminal"))
+_BATCH = ("open", "close", "operations")
+"""Parameters that together are the operations of a link."""
 
 
 async def post_trace(request: Request) -> Response:
@@ -34,12 +36,12 @@ async def post_trace(request: Request) -> Response:
     body = await read_json(request, context(request).settings.max_body_bytes)
     if not isinstance(body, dict):
         raise InvalidValue("", body, f"must be an object, not {kind_of(body)}")
-    elements = _elements(pointer("elements"), body.pop("elements", "all"))
+    elements = _elements(pointer("elements"), body.pop("elements", "all"), media_type)
+    _check_batch(request, pointer("operations"), body.get("operations"))
     try:
         return await _answer(request, TraceRequest.from_json(body), elements, media_type)
-    except (TraceError, UnknownMrid) as error:
-        name, position = _place(body, error)
-        raise Located(pointer(name) + ("" if position is None else f"/{position}"), error) from error
+    except (TraceError, UnknownMrid, SwitchingError) as error:
+        raise Located("".join(pointer(str(step)) for step in _place(body, error)), error) from error
 
 
 async def get_trace(request: Request) -> Response:
@@ -47,16 +49,26 @@ async def get_trace(request: Request) -> Response:
     media_type = accepted(request, OFFERED)
     query = Query(request.query_params)
     asked: dict[str, object] = {name: query.text(name) for name in _TEXTS if name in query}
-    asked |= {name: query.all(name) for name in _LISTS if name in query}
-    asked |= {name: query.choice(name, ("true", "false"), "false") == "true" for name in _FLAGS if name in query}
+    asked |= {name: query.all(name) for name in MRID_LISTS if name in query}
+    asked |= {name: query.choice(name, ("true", "false"), "false") == "true" for name in FLAGS if name in query}
     if "terminal" in query:
         asked["terminal"] = query.integer("terminal", low=1, high=2)
-    elements = _elements("elements", {"false": False}.get(text := query.text("elements", "all"), text))
+    if "n" in query:
+        asked["n"] = query.integer("n", low=1, high=N_LIMIT)
+    batch = _batch(query)
+    if batch:
+        asked["operations"] = [operation for _, operation in batch]
+        _check_batch(request, "operations", asked["operations"])
+    wanted = query.text("elements", "all")
+    elements = _elements("elements", {"false": False}.get(wanted, wanted), media_type)
     query.done()
     try:
         return await _answer(request, TraceRequest.from_json(asked), elements, media_type)
-    except UnknownMrid as error:
-        raise Located(_place(asked, error)[0], error) from error
+    except (TraceError, UnknownMrid, SwitchingError) as error:
+        name, *at = _place(asked, error)
+        if name == "operations" and at and isinstance(at[0], int):
+            name = batch[at[0]][0]
+        raise Located(str(name), error) from error
 
 
 async def trace_elements(request: Request) -> Response:
@@ -71,56 +83,91 @@ async def trace_elements(request: Request) -> Response:
     if etag_matches(request.headers.get("if-none-match"), etag):
         return not_modified(etag, {**headers, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"})
     page = await context(request).workers.compute(result.page, after)
-    following = page["next"]
-    page["next"] = _page_url(request, result.id, following) if isinstance(following, int) else None
+    _link(base_url(request), page)
     return body_response(request, to_json(page), JSON, headers=headers, etag=etag)
 
 
-async def _answer(request: Request, asked: TraceRequest, elements: Elements, media_type: str) -> Response:
+async def _answer(request: Request, asked: TraceRequest, elements: ElementsWanted, media_type: str) -> Response:
     here = context(request)
     result = await here.trace(asked)
     headers = {"Gridtwin-Revision": str(result.snapshot.revision), "Vary": "Accept, Accept-Encoding"}
-    data = await here.workers.compute(_written, result, elements, media_type, _page_url(request, result.id, PAGE))
+    if media_type == GEOPACKAGE:
+        headers["Content-Disposition"] = f'attachment; filename="{asked.kind}.gpkg"'
+    data = await here.workers.compute(_written, result, elements, media_type, base_url(request))
     return body_response(request, data, media_type, headers=headers)
 
 
-def _written(result: TraceResult, elements: Elements, media_type: str, next_page: str) -> bytes:
+def _written(result: TraceResult, elements: ElementsWanted, media_type: str, base: str) -> bytes:
     if media_type == GEOJSON:
         return to_json(result.to_geojson())
     if media_type == CSV:
         return result.to_csv().encode()
+    if media_type == GEOPACKAGE:
+        return trace_package(result)
     whole = result.to_json(elements)
-    if elements == "page":
-        return to_json({**whole, **_first_page(result, next_page)})
-    return to_json({**whole, "next": None})
+    _link(base, whole)
+    sides = whole.get("sides", {})
+    assert isinstance(sides, dict)
+    for side in sides.values():
+        _link(base, side)
+    return to_json(whole)
 
 
-def _first_page(result: TraceResult, next_page: str) -> Mapping[str, object]:
-    """The page that the following ones go on from."""
-    page = result.page(0)
-    return {"edges": page["edges"], "nodes": page["nodes"], "next": None if page["next"] is None else next_page}
+def _link(base: str, answer: dict[str, object]) -> None:
+    """The position of the next page becomes its address."""
+    if answer["next"] is not None:
+        page = f"{base}/api/traces/{quote(str(answer['id']), safe='')}/elements"
+        answer["next"] = f"{page}?after={answer['next']}"
 
 
-def _page_url(request: Request, trace_id: str, after: int) -> str:
-    return f"{base_url(request)}/api/traces/{quote(trace_id, safe='')}/elements?after={after}"
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _place(asked: Mapping[str, object], error: TraceError | UnknownMrid) -> tuple[str, int | None]:
-    """The field that an error is about and, in a list, the position."""
-    names = [error.field] if isinstance(error, TraceError) else list(_LISTS)
-    wrong = error.value if isinstance(error, TraceError) else error.mrid
-    for name in names:
-        values = asked.get(name)
-        if isinstance(values, list) and wrong in values:
-            return name, values.index(wrong)
-    return names[0], None
+def _batch(query: Query) -> list[tuple[str, object]]:
+    """Operations of a link, each with the parameter that holds it; `operations` takes them as JSON, for phases."""
+    batch: list[tuple[str, object]] = []
+    for name in _BATCH:
+        for value in query.all(name):
+            batch.append((name, _operation(value) if name == "operations" else {"mrid": value, "open": name == "open"}))
+    return batch
 
 
-def _elements(field: str, value: object) -> Elements:
+def _operation(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidValue("operations", text, f"is not one operation as JSON: {error}") from error
+
+
+def _check_batch(request: Request, field: str, operations: object) -> None:
+    most = context(request).settings.max_operations
+    if isinstance(operations, list) and len(operations) > most:
+        raise InvalidValue(field, operations, f"has {len(operations)} entries; {most} is the limit", most)
+
+
+def _elements(field: str, value: object, media_type: str) -> ElementsWanted:
     if value == "all":
         return "all"
+    if media_type != JSON and (value == "page" or value is False):
+        raise InvalidValue(field, value, f"is for JSON: {media_type} holds every element")
     if value == "page":
         return "page"
     if value is False:
         return False
     raise InvalidValue(field, value, 'must be "all", "page" or false')
+
+
+def _place(asked: Mapping[str, object], error: TraceError | UnknownMrid | SwitchingError) -> tuple[int | str, ...]:
+    """The field that an error is about, and where in it."""
+    if isinstance(error, TraceError):
+        return error.field, *error.at
+    for name in MRID_LISTS if isinstance(error, UnknownMrid) else ():
+        values = asked.get(name)
+        if isinstance(values, list) and error.mrid in values:
+            return name, values.index(error.mrid)
+    operations = asked.get("operations")
+    if isinstance(operations, list):
+        for at in reversed(range(len(operations))):  # of two that contradict each other, the later
+            if operations[at].get("mrid") == error.mrid:
+                return "operations", at, "mrid"
+    return ("start",)

@@ -164,7 +164,7 @@ def test_a_dead_start_is_no_error(client: Client) -> None:
 
 
 def test_pages_hold_every_element_once(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("twin.traces", "web.trace_endpoints"):
+    for module in ("twin.trace_result",):
         monkeypatch.setattr(f"{module}.PAGE", 4)
     whole = reader.post("/api/traces", {"kind": "connected", "start": ["b"]}).json()
     page = reader.post("/api/traces", {"kind": "connected", "start": ["b"], "elements": "page"}).json()

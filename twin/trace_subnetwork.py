@@ -1,0 +1,122 @@
+"""Feeders as they are fed now: what hangs behind their heads, and which of them a closed tie joins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topology.islands import islands
+from topology.results import Options, Start, Trace
+from topology.trace import connected
+from topology.trace import subnetwork as behind_heads
+from twin.network import Network
+from twin.state import Snapshot
+from twin.trace_elements import Column, Index
+from twin.trace_request import TraceRequest
+from twin.trace_result import Found
+from twin.trace_starts import feeder_rows, options_of, start_of
+
+
+def subnetwork(snapshot: Snapshot, request: TraceRequest) -> Found:
+    """The feeders that the starts belong to, each node with all of its feeders; none: the status `no_feeder`."""
+    network, options = snapshot.network, options_of(snapshot.network, request)
+    rows = feeder_rows(network, request.start)
+    heads = network.feeder_heads[rows].astype(np.int32)
+    if not rows or (heads < 0).any():
+        return Found(_nothing(snapshot, options), details=_details(network, [], {}))
+    trace = behind_heads(
+        network.graph,
+        snapshot.conducting,
+        network.node_sources,
+        heads,
+        network.feeders["head_node"][rows],
+        network.feeder_heads[network.feeder_heads >= 0],
+        network.substation_transformer_branches,
+        options,
+    )
+    label, members = _members(snapshot, trace, rows)
+    return Found(
+        trace,
+        node_columns={
+            "feeders": _column(network, label, members, lambda each: _mrids(network, each)),
+            "parallel": _column(network, label, members, lambda each: len(each) > 1),
+        },
+        details=_details(network, rows, members),
+    )
+
+
+def zone(snapshot: Snapshot, request: TraceRequest) -> Trace:
+    """The part of the network around the start that no feeder head and no substation transformer divides."""
+    network = snapshot.network
+    if feeder_rows(network, request.start):
+        return subnetwork(snapshot, request).trace
+    dividing = np.union1d(network.feeder_heads[network.feeder_heads >= 0], network.substation_transformer_branches)
+    options = Options(barriers=dividing.astype(np.int32), ignore_barriers_at_start=True)
+    start = start_of(network, request)
+    return connected(network.graph, snapshot.conducting, network.node_sources, start, options)
+
+
+def _nothing(snapshot: Snapshot, options: Options) -> Trace:
+    network = snapshot.network
+    nothing = connected(network.graph, snapshot.conducting, network.node_sources, Start(), options)
+    return replace(nothing, status="no_feeder")
+
+
+Members = Mapping[int, Sequence[int]]
+"""Feeder rows by label of a part of the network that they feed together."""
+
+
+def _members(snapshot: Snapshot, trace: Trace, rows: Sequence[int]) -> tuple[NDArray[np.int32], Members]:
+    """The label of each traced node, int32 (traced nodes,), and the feeders of each label.
+
+    Of a single feeder, all that was traced is one part: its feeders are those whose load side was reached.
+    """
+    network = snapshot.network
+    head_nodes = network.feeders["head_node"]
+    reached = np.zeros(network.graph.node_count, dtype=np.bool_)
+    reached[trace.nodes] = True
+    at = np.flatnonzero(reached[head_nodes])
+    if len(rows) == 1:
+        return np.zeros(len(trace.nodes), dtype=np.int32), {0: at.tolist() or list(rows)}
+    inside = snapshot.conducting.copy()
+    inside[network.feeder_heads[network.feeder_heads >= 0]] = 0
+    inside[network.substation_transformer_branches] = 0
+    island = islands(network.graph, inside)
+    members: dict[int, list[int]] = {}
+    for row in at.tolist():
+        members.setdefault(int(island[head_nodes[row]]), []).append(row)
+    return island[trace.nodes], members
+
+
+def _column(
+    network: Network, label: NDArray[np.int32], members: Members, value: Callable[[Sequence[int]], object]
+) -> Column:
+    values = {name: value(rows) for name, rows in members.items()}
+    nothing = value(())
+
+    def column(part: Index) -> list[Any]:
+        return [values.get(name, nothing) for name in label[part].tolist()]
+
+    return column
+
+
+def _mrids(network: Network, rows: Sequence[int]) -> list[str]:
+    return [str(network.feeders["mrid"][row]) for row in rows]
+
+
+def _details(network: Network, rows: Sequence[int], members: Members) -> Callable[[bool], Mapping[str, object]]:
+    together = {row for each in members.values() if len(each) > 1 for row in each}
+    asked = sorted({*rows, *together})
+    feeders = [
+        {
+            "mrid": str(network.feeders["mrid"][row]),
+            "name": str(network.feeders["name"][row]),
+            "parallel": row in together,
+        }
+        for row in asked
+    ]
+    return lambda listed: {"feeders": feeders, "parallel": bool(together)}
