@@ -7,12 +7,15 @@ import sys
 import typer
 
 from loaders.report import LoadError
+from tiles.export_files import ExportError
+from tiles.source import UnknownLayer, UnknownTileset
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
 from twin.store import StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
 from web import console, server
+from web.commands.exporting import export
 from web.commands.loading import load
 from web.commands.looking import check, history, info
 from web.commands.options import BAD_INPUT
@@ -22,6 +25,7 @@ from web.commands.tracing import trace
 from web.settings import SettingsError
 
 BAD = (
+    ExportError,
     LoadError,
     PhaseError,
     SettingsError,
@@ -29,18 +33,20 @@ BAD = (
     StoreError,
     SwitchingError,
     TraceError,
+    UnknownLayer,
     UnknownMrid,
+    UnknownTileset,
     server.ServerError,
 )
 """What is the caller's to mend: one sentence, and exit code 2."""
 
 app = typer.Typer(
-    help="A digital twin of an electric distribution network: load, check, trace, switch, serve.",
+    help="A digital twin of an electric distribution network: load, check, trace, switch, export, serve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, check, info, history, trace, switch, serve, demo):
+for command in (load, check, info, history, trace, switch, export, serve, demo):
     app.command()(command)
 
 
