@@ -84,17 +84,21 @@ class Scenarios:
         more steps than the caller expected, UnknownScenario, or RevisionGone where its base is not kept.
         """
         with self._twin.transaction() as writer:
-            scenario = self.get(scenario_id)
-            if expected_revision is not None and expected_revision != scenario.revision:
-                raise StaleRevision(expected_revision, scenario.revision)
+            scenario = self._expected(scenario_id, expected_revision)
             step = Step(SwitchOperated(tuple(operations), normal), datetime.now(UTC), author, note)
             return self._changed(writer, scenario, replace(scenario, steps=(*scenario.steps, step)))
 
-    def undo(self, scenario_id: str) -> SwitchingResult:
-        """Takes the last step back; without a step nothing changes."""
+    def undo(self, scenario_id: str, *, expected_revision: int | None = None) -> SwitchingResult:
+        """Takes the last step back; without a step nothing changes. Raises as `switch` does."""
         with self._twin.transaction() as writer:
-            scenario = self.get(scenario_id)
+            scenario = self._expected(scenario_id, expected_revision)
             return self._changed(writer, scenario, replace(scenario, steps=scenario.steps[:-1]))
+
+    def _expected(self, scenario_id: str, revision: int | None) -> Scenario:
+        scenario = self.get(scenario_id)
+        if revision is not None and revision != scenario.revision:
+            raise StaleRevision(revision, scenario.revision)
+        return scenario
 
     def _changed(self, writer: Writer, before: Scenario, after: Scenario) -> SwitchingResult:
         change = compare(self.snapshot(before), self.snapshot(after))

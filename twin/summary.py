@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from twin.components import ENERGY_SOURCE
 from twin.elements import place
-from twin.engine import Twin
 from twin.mrids import Element
 from twin.network import Network
+from twin.state import Snapshot
 
 
 def counts(network: Network, switch_open: NDArray[np.uint8]) -> dict[str, int]:
@@ -50,9 +50,8 @@ def feeder_customers(network: Network) -> NDArray[np.int64]:
     return sums.astype(np.int64)
 
 
-def summary(twin: Twin) -> dict[str, object]:
-    """What `GET /api/network` and `gridtwin info` say."""
-    now = twin.current
+def summary(now: Snapshot) -> dict[str, object]:
+    """What `GET /api/network` and `gridtwin info` say of a state."""
     network = now.network
     customers = feeder_customers(network)
     sources = []

@@ -12,6 +12,8 @@ from twin.state import Snapshot, State
 
 StateName = Literal["current", "normal"]
 STATES: tuple[StateName, ...] = get_args(StateName)
+NORMAL = "normal"
+"""Key of every normal state; it is the same at all revisions of a model."""
 
 
 class ViewError(ValueError):
@@ -93,13 +95,13 @@ class Views:
             network, revision = seen.snapshot.network, seen.snapshot.revision
             state = State.normal(network, revision)
             normal = Snapshot(network, state, network.normal_conducting, network.normal_energized)
-            return Seen(normal, "normal")
+            return Seen(normal, NORMAL)
         return seen
 
     def live(self, view: View) -> Seen:
         """The present state, or the normal one."""
         if view.state == "normal":
-            return Seen(self._twin.normal, "normal")
+            return Seen(self._twin.normal, NORMAL)
         return Seen(self._twin.current, "")
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import Generic, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from topology import jit
 from twin.engine import Change, Twin
+from twin.history import RevisionAhead, RevisionGone
 from twin.network import Network
 from twin.search import SearchIndex
 from twin.state import Snapshot, State
 from twin.traces import TraceRequest, TraceResult, run
-from web.errors import Gone, NotYet
+from twin.views import Seen, View, Views
+from web.errors import Gone
 from web.files import File
+from web.kept import Kept
 from web.live_tiles import LiveTiles
 from web.log import lineage
 from web.metrics import Metrics
@@ -28,8 +28,7 @@ from web.settings import Settings
 from web.stream import Stream
 from web.workers import Workers
 
-K = TypeVar("K")
-V = TypeVar("V")
+LIVE = View()
 
 KEPT_FILES = 64
 """Files of the viewer kept in memory."""
@@ -45,6 +44,7 @@ class Context:
         self.lineage = lineage(twin)
         self.stream = Stream(twin, settings)
         self.tiles = LiveTiles(twin, settings.cache_bytes)
+        self.views = Views(twin)
         self._search: Kept[str, SearchIndex] = Kept(1)
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
         self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
@@ -72,6 +72,10 @@ class Context:
         return self._search.get(network.model, lambda: SearchIndex(network))
 
     # --- states -----------------------------------------------------------------------------------------------
+
+    async def see(self, view: View) -> Seen:
+        """The state that a view names; raises UnknownScenario, RevisionAhead or RevisionGone."""
+        return self.views.live(view) if view.is_live else await self.workers.store(self.views.see, view)
 
     def snapshot_at(self, model: str, revision: int) -> Snapshot:
         """The state at a revision of the log; reads the store. Raises Gone where another model was in force then."""
@@ -107,43 +111,15 @@ class Context:
         """The normal state is the same at every revision of a model."""
         normal = self.twin.normal
         if revision > normal.revision:
-            raise NotYet(revision, normal.revision)
+            raise RevisionAhead(revision, normal.revision)
         if revision < 0:
-            raise Gone("revision", revision, normal.revision)
+            raise RevisionGone(revision, "the log begins at revision 0")
         state = State(normal.network.model, revision, normal.state.open)
         return Snapshot(normal.network, state, normal.conducting, normal.energized)
 
     def _traced(self, snapshot: Snapshot, request: TraceRequest) -> TraceResult:
         trace_id = request.to_id(snapshot.network.model, snapshot.revision)
         return self._traces.get(trace_id, lambda: run(snapshot, request))
-
-
-class Kept(Generic[K, V]):
-    """The values used last, made when first asked for; any thread may ask."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[K, V] = OrderedDict()
-        self._lock = Lock()
-
-    def peek(self, key: K) -> V | None:
-        """The value, if it is kept."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-            return value
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value; two threads that ask at once may both make it, and it is the same."""
-        value = self.peek(key)
-        if value is None:
-            value = make()
-            with self._lock:
-                self._values[key] = value
-                while len(self._values) > self._most:
-                    self._values.popitem(last=False)
-        return value
 
 
 def context(request: Request) -> Context:
@@ -153,16 +129,23 @@ def context(request: Request) -> Context:
     return found
 
 
-async def read(request: Request, make: Callable[[Context, Snapshot], object], *, canonical: object = ()) -> Response:
-    """Answers with JSON made of the present snapshot, or 304 where the client has it already.
+async def read(
+    request: Request,
+    make: Callable[[Context, Snapshot], object],
+    *,
+    canonical: object = (),
+    view: View = LIVE,
+) -> Response:
+    """Answers with JSON made of the snapshot that a view names, or 304 where the client has it already.
 
     canonical: the parameters that decide the answer. The ETag names the revision before the answer is made, so it may
     be older than what it tags, never newer.
     """
     here = context(request)
-    snapshot = here.twin.current
+    seen = await here.see(view)
+    snapshot = seen.snapshot
     headers = {"Gridtwin-Revision": str(snapshot.revision), "Cache-Control": NO_CACHE, "Vary": "Accept-Encoding"}
-    parts = (here.lineage, snapshot.network.model, snapshot.revision, request.url.path, canonical)
+    parts = (here.lineage, snapshot.network.model, snapshot.revision, seen.key, request.url.path, canonical)
     etag = etag_of(*parts, encoding_of(request))
     if etag_matches(request.headers.get("if-none-match"), etag):
         return not_modified(etag, headers)

@@ -18,6 +18,7 @@ from twin.elements import NoSuchFeature
 from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
+from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
@@ -69,14 +70,6 @@ class Gone(LookupError):
     def __init__(self, field: str, value: object, present: object) -> None:
         super().__init__(f"{field} {value} is not in force any more; it is {present} now")
         self.field, self.value, self.present = field, value, present
-
-
-class NotYet(LookupError):
-    """A revision that the log has not reached."""
-
-    def __init__(self, value: int, head: int) -> None:
-        super().__init__(f"revision {value} is not in the log yet; the newest is {head}")
-        self.value, self.head = value, head
 
 
 class Located(ValueError):
@@ -132,12 +125,12 @@ RULES: dict[type[Exception], Rule] = {
         lambda e: {"field": "id", "value": e.id, "layer": e.layer},
     ),
     Gone: Rule(410, "gone", "Not served any more", lambda e: {"field": e.field, "value": e.value, "limit": e.present}),
+    UnknownScenario: Rule(
+        404, "no-such-scenario", "No such scenario", lambda e: {"field": "scenario", "value": e.scenario_id}
+    ),
     RevisionGone: Rule(410, "gone", "Not served any more", lambda e: {"field": "revision", "value": e.revision}),
     RevisionAhead: Rule(
         404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.revision, "limit": e.head}
-    ),
-    NotYet: Rule(
-        404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.value, "limit": e.head}
     ),
     TileAddressError: Rule(
         404, "no-such-tile", "No such tile", lambda e: {"field": e.field, "value": e.value, "limit": [e.low, e.limit]}

@@ -16,6 +16,8 @@ from twin.network import Network
 from twin.phases import ABC
 from twin.state import Snapshot
 from twin.traces import TraceResult
+from twin.views import NORMAL, Seen
+from web.kept import Kept
 from web.stream import EVERYTHING, Stale
 
 MOST_REPLAYED = 256
@@ -36,11 +38,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """What a tile is made of. changed: the last revision that changed it; 0 where only another model would."""
+    """What a tile is made of. changed: the last revision that changed it; 0 where only another model would.
+
+    key: says which state, other than the live one, this is; it never changes.
+    """
 
     source: TileSource
     snapshot: Snapshot
     changed: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +102,7 @@ class LiveTiles:
         self._twin = twin
         self.cache = TileCache(cache_bytes)
         self._shown = _Shown.resumed(twin)
+        self._older: Kept[Network, TileSource] = Kept(1)
 
     def follow(self, change: Change) -> Stale:
         """Takes in a change, from the writing thread; returns the tiles that it made stale."""
@@ -133,13 +140,20 @@ class LiveTiles:
         while True:
             shown = self._shown
             if state == "normal":
-                return Moment(shown.source, shown.normal, 0)
+                return Moment(shown.source, shown.normal, 0, NORMAL)
             if phases != ABC:  # the index knows supply on all phases only
                 return Moment(shown.source, shown.current, shown.current.revision)
             changed = shown.index.revision_of(address.tileset, address.z, address.x, address.y)
             if changed <= shown.current.revision:
                 return Moment(shown.source, shown.current, changed)
             time.sleep(0)  # lets the writing thread, which is about to show that state, go on
+
+    def of(self, seen: Seen) -> Moment:
+        """Another state than the live one, of whichever model was in force then; may take a second for an older one."""
+        source, snapshot = self._shown.source, seen.snapshot
+        if snapshot.network is not source.network:
+            source = self._older.get(snapshot.network, lambda: TileSource(snapshot.network))
+        return Moment(source, snapshot, 0 if seen.key == NORMAL else snapshot.revision, seen.key)
 
     def make(
         self, key: TileKey, moment: Moment, layers: tuple[str, ...] | None, trace: TraceResult | None, phases: int

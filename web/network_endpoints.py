@@ -10,9 +10,11 @@ from twin.outages import outages
 from twin.state import Snapshot
 from twin.summary import summary
 from twin.validation import findings
-from web.context import Context, context, read
+from twin.views import View
+from web.context import Context, read
 from web.errors import Gone
 from web.fields import Query
+from web.views import view_of
 
 ZOOMS = {"hexes": [0, 12], "grid": [10, 16]}
 """First and last zoom of each tileset."""
@@ -23,30 +25,30 @@ LONGEST_QUERY = 200
 
 async def network(request: Request) -> Response:
     """Name, model, revision, counts, customers, bounds, sources and feeders."""
-    Query(request.query_params).done()
-    return await read(request, lambda here, _: {**summary(here.twin), "zooms": ZOOMS})
+    view = _only_view(request)
+    return await read(request, lambda _, seen: {**summary(seen), "zooms": ZOOMS}, view=view)
 
 
 async def element(request: Request) -> Response:
     """One element by its mrid."""
-    Query(request.query_params).done()
+    view = _only_view(request)
     mrid: str = request.path_params["mrid"]
-    return await read(request, lambda _, now: card(now, now.network.mrids.find(mrid)))
+    return await read(request, lambda _, seen: card(seen, seen.network.mrids.find(mrid)), view=view)
 
 
 async def feature(request: Request) -> Response:
     """One element by the layer and id under which tiles show it."""
     query = Query(request.query_params)
     layer, feature_id, model = query.text("layer"), query.integer("id"), query.optional("model")
+    view = view_of(query)
     query.done()
-    in_force = context(request).twin.network.model
-    if model is not None and model != in_force:
-        raise Gone("model", model, in_force)
 
-    def found(_: Context, now: Snapshot) -> object:
-        return card(now, element_of_feature(now.network, layer, feature_id))
+    def found(_: Context, seen: Snapshot) -> object:
+        if model is not None and model != seen.network.model:
+            raise Gone("model", model, seen.network.model)
+        return card(seen, element_of_feature(seen.network, layer, feature_id))
 
-    return await read(request, found, canonical=(layer, feature_id))
+    return await read(request, found, canonical=(layer, feature_id, model), view=view)
 
 
 async def search(request: Request) -> Response:
@@ -64,13 +66,13 @@ async def search(request: Request) -> Response:
 
 async def list_outages(request: Request) -> Response:
     """Areas without supply, most customers first."""
-    Query(request.query_params).done()
+    view = _only_view(request)
 
-    def found(here: Context, now: Snapshot) -> object:
-        areas = [area.to_json() for area in outages(now)]
-        return {"revision": now.revision, "customers_out": now.customers_out, "outages": areas}
+    def found(_: Context, seen: Snapshot) -> object:
+        areas = [area.to_json() for area in outages(seen)]
+        return {"revision": seen.revision, "customers_out": seen.customers_out, "outages": areas}
 
-    return await read(request, found)
+    return await read(request, found, view=view)
 
 
 async def list_findings(request: Request) -> Response:
@@ -85,3 +87,11 @@ async def list_findings(request: Request) -> Response:
         return {"findings": [finding.to_json() for finding in each], "counts": counts}
 
     return await read(request, found)
+
+
+def _only_view(request: Request) -> View:
+    """The view, where no other parameter is known."""
+    query = Query(request.query_params)
+    view = view_of(query)
+    query.done()
+    return view

@@ -50,6 +50,8 @@ class Operation:
     problems: Sequence[int] = ()
     also: Mapping[int, str] | None = None
     """Other statuses, and what they mean."""
+    status: int = 200
+    """Of success; with no media type among the answers it has no body."""
     name: str = ""
     """Its id in the document; the endpoint's name where left out."""
 
@@ -63,6 +65,7 @@ GROUPS = {
     "network": "The network as it is now.",
     "traces": "What is connected to what, and through what.",
     "switching": "Operating switches, and the log.",
+    "scenarios": "What-ifs, which leave the live state alone.",
     "tiles": "Vector tiles of the live state.",
     "service": "About the server itself.",
 }
@@ -106,7 +109,8 @@ def _responses(operation: Operation) -> dict[str, object]:
     content = {
         media_type: {"schema": ref(schema) if schema else TEXT} for media_type, schema in operation.answers.items()
     }
-    responses: dict[str, object] = {"200": {"description": "As asked for.", "content": content}}
+    success: dict[str, object] = {"description": "As asked for."}
+    responses: dict[str, object] = {str(operation.status): success | ({"content": content} if content else {})}
     for status, what in (operation.also or {}).items():
         responses[str(status)] = {"description": what}
     for status in operation.problems:
@@ -174,7 +178,7 @@ def _section(operation: Operation) -> str:
     )
     table = f"<table>{cells}</table>" if rows else ""
     offered = ", ".join(f"<code>{escape(media_type)}</code>" for media_type in operation.answers)
-    return f"{title}{table}<p>Answers {offered}</p>"
+    return f"{title}{table}<p>Answers {offered or operation.status}</p>"
 
 
 def _properties(name: str) -> Mapping[str, Schema]:

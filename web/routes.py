@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from web import (
     network_endpoints,
+    scenario_endpoints,
     service_endpoints,
     stream_endpoints,
     switching_endpoints,
@@ -16,7 +17,7 @@ from web import (
 from web.metrics import CONTENT_TYPE
 from web.openapi import Operation, Parameter
 from web.responses import JSON
-from web.schema_words import COUNT, PHASES, TEXT, choice
+from web.schema_words import COUNT, INSTANT, PHASES, TEXT, choice
 from web.trace_parameters import trace_parameters
 
 _SEEN = Parameter("If-None-Match", "ETag of an earlier answer: 304 where nothing changed", TEXT, "header")
@@ -29,6 +30,12 @@ _TRACE_TYPES = {
 }
 _UNCHANGED = {304: "Not changed since the ETag in If-None-Match."}
 
+_VIEW = (
+    Parameter("state", "switch positions to show", choice("current", "normal")),
+    Parameter("scenario", "id of a what-if to show instead of the live state"),
+    Parameter("at", "instant to show the state of, as it was recorded by then", INSTANT),
+    Parameter("revision", "revision of the log to show the state of", COUNT),
+)
 _NETWORK = (
     Operation(
         "GET",
@@ -37,8 +44,8 @@ _NETWORK = (
         "Counts, customers, bounds, sources and feeders.",
         "network",
         {JSON: "Network"},
-        (_SEEN,),
-        problems=(400,),
+        (*_VIEW, _SEEN),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
     Operation(
@@ -52,9 +59,10 @@ _NETWORK = (
             Parameter("layer", "lines, substations, switches, transformers or meters", required=True),
             Parameter("id", "feature id in that layer", COUNT, required=True),
             Parameter("model", "model that the id was read from: 410 where another is in force"),
+            *_VIEW,
             _SEEN,
         ),
-        problems=(400, 404, 410),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
     Operation(
@@ -64,8 +72,8 @@ _NETWORK = (
         "One element by its mrid: attributes, geometry, feeder, supply, neighbours.",
         "network",
         {JSON: "Element"},
-        (Parameter("mrid", "master resource id, percent-encoded", TEXT, "path"), _SEEN),
-        problems=(400, 404),
+        (Parameter("mrid", "master resource id, percent-encoded", TEXT, "path"), *_VIEW, _SEEN),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
     Operation(
@@ -90,8 +98,8 @@ _NETWORK = (
         "Areas energised in the normal state and not now, most customers first.",
         "network",
         {JSON: "Outages"},
-        (_SEEN,),
-        problems=(400,),
+        (*_VIEW, _SEEN),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
     Operation(
@@ -178,12 +186,67 @@ _SWITCHING = (
     ),
 )
 
+_SCENARIO_ID = Parameter("id", "id of the scenario", TEXT, "path")
+_SCENARIOS = (
+    Operation(
+        "GET",
+        "/api/scenarios",
+        scenario_endpoints.list_scenarios,
+        "All what-ifs, without their steps.",
+        "scenarios",
+        {JSON: "Scenarios"},
+        problems=(400, 503),
+    ),
+    Operation(
+        "POST",
+        "/api/scenarios",
+        scenario_endpoints.create_scenario,
+        "A what-if on top of a revision of the log, the newest one by default.",
+        "scenarios",
+        {JSON: "ScenarioHead"},
+        body="ScenarioRequest",
+        problems=(400, 404, 410, 413, 415, 503),
+        status=201,
+    ),
+    Operation(
+        "GET",
+        "/api/scenarios/{id}",
+        scenario_endpoints.scenario,
+        "One what-if with its steps, and who loses and gains supply against its base.",
+        "scenarios",
+        {JSON: "Scenario"},
+        (_SCENARIO_ID,),
+        problems=(400, 404, 410, 503),
+    ),
+    Operation(
+        "DELETE",
+        "/api/scenarios/{id}",
+        scenario_endpoints.delete_scenario,
+        "Forgets a what-if.",
+        "scenarios",
+        {},
+        (_SCENARIO_ID,),
+        problems=(400, 404, 503),
+        status=204,
+    ),
+    Operation(
+        "POST",
+        "/api/scenarios/{id}/switching",
+        scenario_endpoints.switch_scenario,
+        "One step of a what-if: operations, everything to normal, or the last step undone.",
+        "scenarios",
+        {JSON: "SwitchingResult"},
+        (_SCENARIO_ID,),
+        body="ScenarioSwitching",
+        problems=(400, 404, 409, 410, 413, 415, 422, 503),
+    ),
+)
+
 _TILE_PARAMETERS = (
-    Parameter("state", "switch positions to show", choice("current", "normal")),
+    *_VIEW,
     Parameter("trace", "id of a trace: only what it holds is shown, with depth and flow (grid)"),
     Parameter("phases", "show only what has one of these phases, and its supply on them (grid)", PHASES),
     Parameter("model", "410 where another model is in force"),
-    Parameter("revision", "410 where the tile has changed since", COUNT),
 )
 _TILE = Operation(
     "GET",
@@ -296,5 +359,5 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_TILES, *_NETWORK, *_TRACES, *_SWITCHING, *_SERVICE)
+OPERATIONS = (*_TILES, *_NETWORK, *_TRACES, *_SWITCHING, *_SCENARIOS, *_SERVICE)
 """Everything that is served, in the order in which routes are tried."""

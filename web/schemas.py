@@ -23,6 +23,30 @@ from web.schema_words import (
 )
 from web.trace_schemas import TRACE_SCHEMAS
 
+OPERATIONS: Schema = {
+    **array(record({"mrid": TEXT, "open": FLAG}, {"phases": PHASES}, closed=True)),
+    "minItems": 1,
+}
+SCENARIO = {
+    "id": TEXT,
+    "name": TEXT,
+    "model": TEXT,
+    "base": COUNT,
+    "revision": {**COUNT, "description": "number of steps"},
+    "created_at": INSTANT,
+    "author": TEXT,
+    "note": TEXT,
+    "stale": {**FLAG, "description": "made on a model that is no longer in force"},
+}
+COMPARISON = record(
+    {
+        "lost": SUPPLY,
+        "gained": SUPPLY,
+        "feeders": array(record({"mrid": TEXT, "name": TEXT, "lost": COUNT, "gained": COUNT})),
+        "switches": array(record({"mrid": TEXT, "before": PHASES, "after": PHASES})),
+    }
+)
+
 SCHEMAS: Mapping[str, Schema] = {
     "Problem": record(
         {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT},
@@ -84,10 +108,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "SwitchingRequest": record(
         {},
         {
-            "operations": {
-                **array(record({"mrid": TEXT, "open": FLAG}, {"phases": PHASES}, closed=True)),
-                "minItems": 1,
-            },
+            "operations": OPERATIONS,
             "normal": {"const": True, "description": "instead of operations: every switch to its normal position"},
             "note": TEXT,
             "expected_revision": {**COUNT, "description": "refused with 409 where the log is not there"},
@@ -95,6 +116,32 @@ SCHEMAS: Mapping[str, Schema] = {
         closed=True,
     ),
     "SwitchingResult": record({"revision": COUNT, "deenergized": SUPPLY, "reenergized": SUPPLY}),
+    "ScenarioRequest": record(
+        {"name": {**TEXT, "minLength": 1}},
+        {"note": TEXT, "base": {**COUNT, "description": "revision of the log to start from"}},
+        closed=True,
+    ),
+    "ScenarioSwitching": record(
+        {},
+        {
+            "operations": OPERATIONS,
+            "normal": {"const": True, "description": "instead of operations: every switch to its normal position"},
+            "undo": {"const": True, "description": "instead of operations: take the last step back"},
+            "note": TEXT,
+            "expected_revision": {**COUNT, "description": "refused with 409 where the scenario has more steps"},
+        },
+        closed=True,
+    ),
+    "ScenarioHead": record(SCENARIO),
+    "Scenarios": record({"scenarios": array(record(SCENARIO))}),
+    "Scenario": record(
+        {
+            **SCENARIO,
+            "steps": array(record({"recorded_at": INSTANT, "author": TEXT, "note": TEXT})),
+            "customers_out": COUNT,
+            "comparison": COMPARISON,
+        }
+    ),
     "Outages": record(
         {
             "revision": COUNT,

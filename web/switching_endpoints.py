@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from twin import phases
 from twin.engine import SwitchingResult, Twin
-from twin.events import Operation, Recorded, event_to_json
+from twin.events import Event, Operation, Recorded, event_to_json
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError, code_to_mask
 from twin.transitions import SwitchingError
@@ -31,7 +31,7 @@ async def switch(request: Request) -> Response:
     key = _idempotency_key(request)
     Query(request.query_params).done()
     body = JsonObject(await read_json(request, here.settings.max_body_bytes))
-    operations, normal = _what(body, here.settings.max_operations)
+    operations, normal = switching_of(body, here.settings.max_operations)
     note = body.text("note", "", longest=LONGEST_NOTE)
     expected = body.integer("expected_revision", None)
     body.done()
@@ -51,8 +51,8 @@ def _switched(
         raise Located(f"/operations/{numbers[-1]}/mrid" if numbers else "/operations", error) from error
 
 
-def _what(body: JsonObject, most: int) -> tuple[list[Operation], bool]:
-    """Either operations or `normal`."""
+def switching_of(body: JsonObject, most: int) -> tuple[list[Operation], bool]:
+    """What a body asks for: either operations, at most so many, or `normal`."""
     if "normal" in body:
         if "operations" in body:
             raise InvalidValue(body.at("normal"), True, "goes without operations: send one or the other")
@@ -111,15 +111,19 @@ def _log(twin: Twin, after: int, until: int) -> list[Recorded]:
 
 def event_json(recorded: Recorded) -> Mapping[str, object]:
     """An event of the log as it is told outside: phases as CIM text."""
-    event = event_to_json(recorded.event)
     return {
         "revision": recorded.revision,
         "recorded_at": recorded.recorded_at.isoformat(),
         "occurred_at": recorded.occurred_at.isoformat(),
         "author": recorded.author,
         "note": recorded.note,
-        **{name: _outside(value) for name, value in event.items()},
+        **event_fields(recorded.event),
     }
+
+
+def event_fields(event: Event) -> Mapping[str, object]:
+    """The fields of an event itself."""
+    return {name: _outside(value) for name, value in event_to_json(event).items()}
 
 
 def _outside(value: object) -> object:

@@ -17,9 +17,11 @@ from tiles.source import ZOOMS, UnknownLayer, UnknownTileset
 from tiles.style import style
 from twin import phases as phase_codes
 from twin.phases import PhaseError
+from twin.state import Snapshot
 from twin.traces import ID_LIMIT, TraceResult
+from twin.views import View
 from web.context import Context, context
-from web.errors import Gone, InvalidValue, NotYet
+from web.errors import Gone, InvalidValue
 from web.fields import Query, integer
 from web.links import base_url
 from web.live_tiles import Address, Moment
@@ -35,47 +37,45 @@ from web.responses import (
     not_modified,
     to_json,
 )
+from web.views import view_of, view_query
 
 MVT = "application/vnd.mapbox-vector-tile"
 BIG = 100_000
 """Bytes from which uncompressing a tile is work for a thread."""
-STATES = ("current", "normal")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the parameters of a tile ask for. model, revision: pinned, None where not."""
+    """What the parameters of a tile ask for. model: pinned, None where not."""
 
     layers: tuple[str, ...] | None
-    state: str
+    view: View
     trace: str | None
     phases: int
     model: str | None
-    revision: int | None
 
     @property
     def pinned(self) -> bool:
         """Whether the URL says all that decides the bytes."""
-        return self.model is not None and self.revision is not None
+        return self.model is not None and self.view.revision is not None
 
     def query(self) -> str:
         """The same as a query, in a fixed order; what is left to its default is left out."""
         given: dict[str, object] = {
             "layers": None if self.layers is None else ",".join(self.layers),
-            "state": None if self.state == "current" else self.state,
+            **view_query(self.view),
             "trace": self.trace,
             "phases": None if self.phases == phase_codes.ABC else phase_codes.mask_to_code(self.phases),
             "model": self.model,
-            "revision": self.revision,
         }
         return urlencode({name: value for name, value in given.items() if value is not None}, safe=",")
 
     def params(self) -> str:
         """Canonical text of all that decides the bytes beside the state itself."""
-        return f"{self.layers}|{self.state}|{self.trace}|{self.phases}"
+        return f"{self.layers}|{self.trace}|{self.phases}"
 
 
-DEFAULT = Asked(None, "current", None, phase_codes.ABC, None, None)
+DEFAULT = Asked(None, View(), None, phase_codes.ABC, None)
 
 
 async def tile(request: Request) -> Response:
@@ -84,13 +84,12 @@ async def tile(request: Request) -> Response:
     address = _address(request.path_params)
     raw = request.scope["query_string"]
     asked = _asked(Query(QueryParams(raw)), address.tileset) if raw else DEFAULT
-    _check_model(here, asked)
+    moment = await _moment(here, asked, address)
     trace = None if asked.trace is None else await here.trace_by_id(asked.trace)
-    moment = here.tiles.now(address, asked.state, asked.phases)
-    _check_revision(asked, moment)
     encoding = encoding_of(request)
     model = moment.snapshot.network.model
-    key = TileKey(model, address.tileset, address.z, address.x, address.y, asked.params(), moment.changed)
+    params = f"{moment.key}|{asked.params()}"
+    key = TileKey(model, address.tileset, address.z, address.x, address.y, params, moment.changed)
     etag = etag_of(here.lineage, key, encoding)
     headers = {
         "Cache-Control": IMMUTABLE if asked.pinned else NO_CACHE,
@@ -141,15 +140,14 @@ def _asked(query: Query, tileset: str) -> Asked:
     layers: tuple[str, ...] | None = None
     if "layers" in query:
         layers = _layers(query.text("layers"), ("hexes",) if tileset == "hexes" else LAYER_NAMES)
-    state = query.choice("state", STATES, "current")
+    view = view_of(query)
     trace, phases = query.optional("trace", longest=ID_LIMIT), query.optional("phases")
     for name, value in (("trace", trace), ("phases", phases)):
         if value is not None and tileset == "hexes":
             raise InvalidValue(name, value, "is for the tileset grid: cells sum up whole elements")
     model = query.optional("model")
-    revision = query.integer("revision") if "revision" in query else None
     query.done()
-    return Asked(layers, state, trace, _phases(phases), model, revision)
+    return Asked(layers, view, trace, _phases(phases), model)
 
 
 def _layers(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -172,21 +170,25 @@ def _phases(code: str | None) -> int:
     return mask & phase_codes.ABC
 
 
-def _check_model(here: Context, asked: Asked) -> None:
-    in_force = here.tiles.network.model
-    if asked.model is not None and asked.model != in_force:
-        raise Gone("model", asked.model, in_force)
+async def _moment(here: Context, asked: Asked, address: Address) -> Moment:
+    """What the tile is made of; raises Gone, RevisionGone, RevisionAhead or UnknownScenario.
 
-
-def _check_revision(asked: Asked, moment: Moment) -> None:
-    """A pinned revision is served where this tile has not changed since."""
-    head = moment.snapshot.revision
-    if asked.revision is None:
-        return
-    if asked.revision > head:
-        raise NotYet(asked.revision, head)
-    if asked.revision < moment.changed:
-        raise Gone("revision", asked.revision, moment.changed)
+    A pinned revision since which this tile has not changed is the live tile, so that both are kept once.
+    """
+    view = asked.view
+    live = here.tiles.now(address, view.state, asked.phases)
+    same = (
+        view.state == "current"
+        and view.revision is not None
+        and live.changed <= view.revision <= live.snapshot.revision
+    )
+    in_force = asked.model in (None, live.snapshot.network.model)
+    if not (view.is_live or (same and in_force)):
+        live = await here.workers.compute(here.tiles.of, await here.see(view))
+    model = live.snapshot.network.model
+    if asked.model not in (None, model):
+        raise Gone("model", asked.model, model)
+    return live
 
 
 async def tilejson(request: Request) -> Response:
@@ -196,8 +198,8 @@ async def tilejson(request: Request) -> Response:
     if tileset not in ZOOMS:
         raise UnknownTileset(tileset)
     asked = _asked(Query(request.query_params), tileset)
-    _check_model(here, asked)
-    revision = here.twin.revision
+    snapshot = await _described_snapshot(here, asked)
+    revision = snapshot.revision
     document = here.tiles.source.tilejson(base_url(request), tileset, query=asked.query(), version=f"1.0.{revision}")
     return _described(request, document, revision)
 
@@ -209,14 +211,22 @@ async def style_json(request: Request) -> Response:
     if "layers" in query:
         raise InvalidValue("layers", query.text("layers"), "is for tiles: a style shows them all")
     asked = _asked(query, "grid")
-    _check_model(here, asked)
+    snapshot = await _described_snapshot(here, asked)
     base, name = base_url(request), here.tiles.network.name
     document = style(base, query=asked.query(), name=name)
     cells = replace(asked, trace=None, phases=phase_codes.ABC)  # which are for grid only
     sources, cell_sources = document["sources"], style(base, query=cells.query())["sources"]
     assert isinstance(sources, dict) and isinstance(cell_sources, dict)
     sources["hexes"] = cell_sources["hexes"]
-    return _described(request, document, here.twin.revision)
+    return _described(request, document, snapshot.revision)
+
+
+async def _described_snapshot(here: Context, asked: Asked) -> Snapshot:
+    """The state that tiles will show, so that what cannot be shown is said at once."""
+    snapshot = (await here.see(asked.view)).snapshot
+    if asked.model not in (None, snapshot.network.model):
+        raise Gone("model", asked.model, snapshot.network.model)
+    return snapshot
 
 
 def _described(request: Request, document: Mapping[str, object], revision: int) -> Response:

@@ -12,9 +12,11 @@ from tiles.mercator import TileAddressError
 from tiles.source import UnknownLayer, UnknownTileset
 from twin.elements import NoSuchFeature
 from twin.engine import Twin
+from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.network import Network
 from twin.phases import PhaseError
+from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError, StoreInvalid, StoreLocked, StoreMissing
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
@@ -27,7 +29,9 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (errors.WrongMediaType("text/plain"), 415),
     (errors.NotAcceptable("image/png", ("text/csv",)), 406),
     (errors.Gone("model", "a", "b"), 410),
-    (errors.NotYet(9, 1), 404),
+    (RevisionAhead(9, 1), 404),
+    (RevisionGone(1, "its network is not kept"), 410),
+    (UnknownScenario("x"), 404),
     (errors.Overloaded(3), 503),
     (LinkError("Host", "<>"), 400),
     (PhaseError("phases 'X'"), 400),

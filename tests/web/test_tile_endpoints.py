@@ -233,15 +233,43 @@ def test_only_a_url_that_pins_model_and_revision_is_immutable(client: Client, ne
     assert kept(f"model={network.model}&revision=1") == "public, max-age=31536000, immutable"
 
 
-def test_a_pinned_revision_is_served_where_the_tile_is_still_the_same(client: Client) -> None:
+def test_a_pinned_revision_is_what_it_was(client: Client) -> None:
     pinned = {path: client.get(f"{path}.mvt?revision=1") for path in (FED, BEHIND)}
     client.switch("SW1", opened=True)
-    same = client.get(f"{FED}.mvt?revision=1")
-    assert (same.status_code, same.content) == (200, pinned[FED].content)
-    gone = client.get(f"{BEHIND}.mvt?revision=1")
-    assert (gone.status_code, gone.json()["limit"]) == (410, 2)
-    assert client.get(f"{BEHIND}.mvt?revision=2").status_code == 200
-    assert client.get(f"{BEHIND}.mvt?revision=1&state=normal").status_code == 200
+    for path, before in pinned.items():
+        assert client.get(f"{path}.mvt?revision=1").content == before.content
+    assert client.get(f"{FED}.mvt?revision=1").headers["etag"] == client.get(f"{FED}.mvt").headers["etag"]
+    assert client.get(f"{BEHIND}.mvt?revision=1").headers["etag"] != client.get(f"{BEHIND}.mvt").headers["etag"]
+    assert client.get(f"{BEHIND}.mvt?revision=2").content == client.get(f"{BEHIND}.mvt").content
+    normal = client.get(f"{BEHIND}.mvt?revision=1&state=normal")
+    assert normal.headers["etag"] == client.get(f"{BEHIND}.mvt?state=normal").headers["etag"]
+    ahead = client.get(f"{BEHIND}.mvt?revision=3")
+    assert (ahead.status_code, ahead.json()["limit"]) == (404, 2)
+
+
+def test_a_pinned_url_never_changes(client: Client, network: Network) -> None:
+    path = f"{BEHIND}.mvt?revision=1&model={network.model}"
+    before = client.get(path)
+    client.switch("SW1", opened=True)
+    after = client.get(path)
+    assert before.content == after.content
+    assert "immutable" in before.headers["cache-control"] and "immutable" in after.headers["cache-control"]
+    assert client.get(f"{BEHIND}.mvt?revision=1&model=other").status_code == 410
+
+
+def test_tiles_of_an_instant(client: Client) -> None:
+    before = client.get(f"{BEHIND}.mvt")
+    (loaded,) = client.get("/api/events").json()["events"]
+    client.switch("SW1", opened=True)
+    then = client.get(f"{BEHIND}.mvt", params={"at": loaded["recorded_at"]})
+    assert then.content == before.content != client.get(f"{BEHIND}.mvt").content
+    assert then.headers["gridtwin-revision"] == "1" and then.headers["cache-control"] == "no-cache"
+    for wrong in ("yesterday", "2026-03-01T12:00:00"):
+        refused = client.get(f"{BEHIND}.mvt", params={"at": wrong})
+        assert (refused.status_code, refused.json()["field"]) == (400, "at")
+    assert client.get(f"{BEHIND}.mvt", params={"at": "2000-01-01T00:00:00Z"}).status_code == 410
+    both = client.get(f"{BEHIND}.mvt", params={"at": loaded["recorded_at"], "revision": 1})
+    assert (both.status_code, both.json()["field"]) == (400, "revision")
 
 
 def test_a_restarted_server_confirms_what_did_not_change_and_nothing_else(twin: Twin, connect: Connect) -> None:

@@ -36,7 +36,7 @@ def check(source: SourceOrStore, format_: Format = "auto", crs: Crs = None, json
 def info(store: StoreUrl, json: AsJson = False) -> None:
     """Counts by class, bounds, sources, feeders and revision."""
     with opened(store) as twin:
-        whole = summary(twin)
+        whole = summary(twin.current)
     if json:
         console.write_json(whole)
         return
