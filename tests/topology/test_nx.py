@@ -1,5 +1,6 @@
 """The graph over arrays and the backend, against NetworkX's own dictionaries."""
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from topology import nx as gridtwin
 from topology import nx_info
 from topology.graph import build
 from topology.nx import ArrayGraph, backend, convert_from_nx
+from topology.nx_labels import Chunks
 
 
 def pairs(count=400, **sizes):
@@ -189,7 +191,7 @@ def test_weighted_paths_of_other_peoples_graphs():
 
 
 def lightest(plain):
-    light = nx.Graph()
+    light = nx.DiGraph() if plain.is_directed() else nx.Graph()
     light.add_nodes_from(plain)
     for u, v, cost in plain.edges(data="cost", default=1):
         if not light.has_edge(u, v) or light[u][v]["cost"] > cost:
@@ -278,3 +280,103 @@ def test_networkx_dispatches_to_it(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert "gridtwin" in run.stderr + run.stdout
+
+
+def by_direction(u, v, data):
+    """Sees of an edge, or of parallel ones, what NetworkX shows it."""
+    if isinstance(next(iter(data.values()), None), dict):
+        return min(attributes["cost"] for attributes in data.values()) + (u < v)
+    return data["cost"] + 2 * (u < v)
+
+
+def hiding(u, v, data):
+    """Hides some edges, which the Bellman-Ford of NetworkX does not know."""
+    weight = by_direction(u, v, data)
+    return None if weight == 2 else weight
+
+
+def random_graph(kind, seed):
+    rng = random.Random(seed)
+    graph = kind()
+    graph.add_nodes_from(range(rng.randint(1, 9)))
+    for _ in range(rng.randint(0, 20)):
+        graph.add_edge(rng.randrange(len(graph)), rng.randrange(len(graph)), cost=rng.randint(0, 4))
+    return graph
+
+
+@pytest.mark.parametrize("kind", [nx.Graph, nx.MultiGraph, nx.DiGraph, nx.MultiDiGraph])
+def test_any_kind_of_graph_weight_and_method(kind):
+    for seed in range(12):
+        plain = random_graph(kind, seed)
+        ours = convert_from_nx(plain)
+        last = len(plain) - 1
+        for method in ("dijkstra", "bellman-ford"):
+            for weight in (None, "cost", "nobody's", by_direction, *([hiding] if method == "dijkstra" else [])):
+                given = {"weight": weight, "method": method}
+                for ends in ((0, None), (None, 0), (0, last), (None, None), ("nobody", None), (None, "nobody")):
+                    found = outcome(backend.shortest_path_length, ours, *ends, **given)
+                    assert found == outcome(nx.shortest_path_length, plain, *ends, **given)
+                paths = outcome(backend.shortest_path, ours, 0, **given)
+                lengths = backend.shortest_path_length(ours, 0, **given)
+                assert set(paths) == set(lengths)
+                assert all(path[0] == 0 and path[-1] == node for node, path in paths.items())
+                assert all(nx.is_path(plain, path) for path in paths.values())
+                if weight == "cost":
+                    assert {n: nx.path_weight(lightest(plain), path, weight) for n, path in paths.items()} == lengths
+                back = backend.shortest_path(ours, target=0, **given)
+                assert all(path[0] == node and path[-1] == 0 for node, path in back.items())
+                every = dict(backend.shortest_path(ours, **given))
+                assert {node: set(paths) for node, paths in every.items()} == {
+                    node: set(paths) for node, paths in nx.shortest_path(plain, **given)
+                }
+        for reverse in (False, True):
+            for sort in (None, lambda nodes: iter(sorted(nodes, reverse=True))):
+                for limit in (None, 1):
+                    given = {"reverse": reverse, "sort_neighbors": sort, "depth_limit": limit}
+                    assert list(backend.bfs_edges(ours, 0, **given)) == list(nx.bfs_edges(plain, 0, **given))
+        for name in ("descendants", "single_source_shortest_path_length"):
+            assert getattr(backend, name)(ours, 0) == getattr(nx, name)(plain, 0)
+        assert backend.has_path(ours, 0, last) == nx.has_path(plain, 0, last)
+
+
+def test_negative_weights():
+    ring = nx.DiGraph()
+    ring.add_weighted_edges_from([(0, 1, 3), (1, 2, -2.5), (2, 3, 1), (3, 1, 1)], "cost")
+    ours = convert_from_nx(ring)
+    for graph, function in ((ours, backend.shortest_path_length), (ring, nx.shortest_path_length)):
+        with pytest.raises(nx.NetworkXUnbounded):
+            function(graph, 0, weight="cost", method="bellman-ford")
+    ring[3][1]["cost"] = 2
+    expected = nx.shortest_path_length(ring, 0, weight="cost", method="bellman-ford")
+    assert backend.shortest_path_length(convert_from_nx(ring), 0, weight="cost", method="bellman-ford") == expected
+    for function in (backend.shortest_path, backend.shortest_path_length):
+        with pytest.raises(ValueError, match="method not supported: fastest"):
+            function(ours, 0, method="fastest")
+
+
+def test_names_are_made_in_batches_and_forgotten():
+    """A path long enough for several chunks, walked so that the oldest are dropped."""
+    count = 9_000
+    graph = build(
+        count, range(count - 1), range(1, count), [7] * (count - 1), [7] * (count - 1), [7] + [0] * (count - 1)
+    )
+
+    class Names(gridtwin.Numbers):
+        made = 0
+
+        def node_label(self, node):
+            self.made += 1
+            return node
+
+    names = Names(count)
+    ours = ArrayGraph(graph.graph, names)
+    assert list(ours) == list(range(count))
+    assert names.made == count
+    assert list(ours.edges) == [(n, n + 1, n) for n in range(count - 1)]
+    assert names.made == count + 2 * (count - 1)
+    assert {label: sorted(around) for label, around in ours.adjacency()} == {
+        n: [other for other in (n - 1, n + 1) if 0 <= other < count] for n in range(count)
+    }
+    assert dict(ours.degree) == {n: 1 if n in (0, count - 1) else 2 for n in range(count)}
+    chunks = Chunks(lambda numbers: numbers.tolist(), count, most=2)
+    assert [chunks[n] for n in (0, 5_000, 8_999, 0, 1_024)] == [0, 5_000, 8_999, 0, 1_024]
