@@ -2,30 +2,26 @@
 
 import numpy as np
 
+from topology._kernels_extent import OPEN, PHASE_END
 from topology.jit import kernel
 from topology.masks import Ints, Longs, Masks, Signs
 
 
 @kernel
-def spread(
+def walk(
     indptr: Longs,
     adjacent_node: Ints,
     adjacent_branch: Ints,
     conducting: Masks,
-    allowed: Masks,
-    within: bool,
     start_node: Ints,
     start_mask: Masks,
-    mask: Masks,
+    left: Masks,
     depth: Ints,
-) -> Ints:
-    """Breadth-first closure from the starts, each carrying its phases, ANDed along the way.
+) -> None:
+    """Breadth-first from the starts, each carrying its phases, ANDed along the way: fills depth of the nodes reached.
 
-    With `within`, a node only takes phases that `allowed` gives it. Fills mask (zero on entry) and depth
-    of the reached nodes; returns them in the order they were reached.
+    left: the phases that each node may take, less those it has taken on return. depth is -1 on entry.
     """
-    reached = np.empty(256, np.int32)
-    count = 0
     queue_node = np.empty(256, np.int32)
     queue_mask = np.empty(256, np.uint8)
     tail = 0
@@ -33,51 +29,33 @@ def spread(
     layer = 0
     layer_end = 0
     start = 0
+    i = np.int64(0)
+    i_end = np.int64(0)
+    carried = np.uint8(0)
     while True:
         if start < start_node.size:
             other = start_node[start]
-            gained = start_mask[start] & ~mask[other]
-            if within:
-                gained &= allowed[other]
+            gained = start_mask[start] & left[other]
             start += 1
-            i = np.int64(0)
-            i_end = np.int64(0)
-            fresh = True
+        elif i < i_end:
+            other = adjacent_node[i]
+            gained = carried & conducting[adjacent_branch[i]] & left[other]
+            i += 1
         elif head < tail:
-            if start == start_node.size:
-                start += 1
-                layer_end = tail
-                layer = 1
             if head == layer_end:
                 layer_end = tail
                 layer += 1
-            node = queue_node[head]
+            i = indptr[queue_node[head]]
+            i_end = indptr[queue_node[head] + 1]
             carried = queue_mask[head]
             head += 1
-            i = indptr[node]
-            i_end = indptr[node + 1]
-            fresh = False
+            continue
         else:
-            return reached[:count].copy()
-        while fresh or i < i_end:
-            if not fresh:
-                other = adjacent_node[i]
-                gained = carried & conducting[adjacent_branch[i]] & ~mask[other]
-                if within:
-                    gained &= allowed[other]
-                i += 1
-            fresh = False
-            if not gained:
-                continue
-            if mask[other] == 0:
+            return
+        if gained:
+            left[other] &= ~gained
+            if depth[other] < 0:
                 depth[other] = layer
-                if count == reached.size:
-                    longer = np.empty(4 * count, np.int32)
-                    longer[:count] = reached
-                    reached = longer
-                reached[count] = other
-                count += 1
-            mask[other] |= gained
             if tail == queue_node.size:
                 more_nodes = np.empty(4 * tail, np.int32)
                 more_nodes[:tail] = queue_node
@@ -90,96 +68,28 @@ def spread(
             tail += 1
 
 
-CARRIED_BY_EITHER_END = 0
-CARRIED_BY_BOTH_ENDS = 1
-CARRIED_AS_GIVEN = 2
-
-OPEN = 1
-BARRIER = 2
-FEEDER_HEAD = 3
-SUBSTATION = 4
-PHASE_END = 5
-
-
 @kernel
-def met_branches(
-    indptr: Longs,
-    adjacent_branch: Ints,
-    u: Ints,
-    v: Ints,
-    phases: Masks,
+def hangs(
+    top: int,
+    parent: Ints,
+    end: Ints,
+    chord_end_node: Ints,
+    chord_end_branch: Ints,
     conducting: Masks,
-    stop_reason: Masks,
-    stops: bool,
-    limit: int,
-    rule: int,
-    nodes: Ints,
-    mask: Masks,
-    given: Masks,
-    seen: Masks,
-) -> tuple[Ints, Masks, Ints, Masks]:
-    """Branches at the nodes of a trace: those in it with the phases they carry, those that bound it with why.
-
-    `nodes` in order of depth; mask by node. given: phases by branch, for CARRIED_AS_GIVEN. stop_reason (read
-    only if `stops`) marks branches never crossed. seen is zero for branches not yet in the result.
-    """
-    branches = np.empty(256, np.int32)
-    carried = np.empty(256, np.uint8)
-    count = 0
-    edges = np.empty(64, np.int32)
-    reasons = np.empty(64, np.uint8)
-    edge_count = 0
-    for node in nodes:
-        for i in range(indptr[node], indptr[node + 1]):
-            branch = adjacent_branch[i]
-            if seen[branch]:
-                continue
-            open_to = conducting[branch] & limit
-            reason = 0
-            if stops and stop_reason[branch]:
-                if open_to & mask[node]:
-                    reason = stop_reason[branch]
-                elif phases[branch] & mask[node]:
-                    reason = OPEN
-                bits = 0
-            elif rule == CARRIED_AS_GIVEN:
-                bits = given[branch] | 0
-            elif rule == CARRIED_BY_BOTH_ENDS:
-                bits = open_to & mask[u[branch]] & mask[v[branch]]
-            else:
-                bits = open_to & (mask[u[branch]] | mask[v[branch]])
-            if bits:
-                seen[branch] = 1
-                if count == branches.size:
-                    more = np.empty(4 * count, np.int32)
-                    more[:count] = branches
-                    branches = more
-                    more_carried = np.empty(4 * count, np.uint8)
-                    more_carried[:count] = carried
-                    carried = more_carried
-                branches[count] = branch
-                carried[count] = bits
-                count += 1
-                continue
-            met = mask[u[branch]] | mask[v[branch]]
-            if not (stops and stop_reason[branch]) and not open_to & met:
-                if phases[branch] & met:
-                    reason = OPEN
-                elif phases[branch] & limit:
-                    reason = PHASE_END
-            if reason:
-                seen[branch] = 1
-                if edge_count == edges.size:
-                    more_edges = np.empty(4 * edge_count, np.int32)
-                    more_edges[:edge_count] = edges
-                    edges = more_edges
-                    more_reasons = np.empty(4 * edge_count, np.uint8)
-                    more_reasons[:edge_count] = reasons
-                    reasons = more_reasons
-                edges[edge_count] = branch
-                reasons[edge_count] = reason
-                edge_count += 1
-    return branches[:count], carried[:count], edges[:edge_count], reasons[:edge_count]
+    sources: Masks,
+) -> bool:
+    """Whether nothing feeds the subtree of a node but its parent branch: no chord that conducts, no source inside."""
+    fed = np.uint8(0)
+    for node in range(top + (1 if parent[top] < 0 else 0), end[top]):
+        fed |= sources[node]
+    if fed & 7:
+        return False
+    for i in range(np.searchsorted(chord_end_node, top), chord_end_node.size):
+        if chord_end_node[i] >= end[top]:
+            break
+        if conducting[chord_end_branch[i]] & 7:
+            return False
+    return True
 
 
 @kernel
@@ -205,16 +115,9 @@ def hanging(
     """
     lo = top
     hi = np.int64(end[top])
-    fed = np.uint8(0)
-    for node in range(lo + (1 if parent[lo] < 0 else 0), hi):
-        fed |= sources[node]
-    plain = not fed & 7
+    plain = hangs(top, parent, end, chord_end_node, chord_end_branch, conducting, sources)
     first_chord = int(np.searchsorted(chord_end_node, lo))
     last_chord = int(np.searchsorted(chord_end_node, hi))
-    for i in range(first_chord, last_chord):
-        if conducting[chord_end_branch[i]] & 7:
-            plain = False
-            break
     count = 0
     deepest = 0
     if plain:

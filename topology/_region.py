@@ -8,7 +8,7 @@ from topology import _kernels_walk
 from topology.graph import Graph, build, small_states
 from topology.jit import exercise
 from topology.masks import Ints, Longs, Masks, as_ints, as_masks
-from topology.results import Options, Start, Trace
+from topology.results import Extent, Options, Start, Trace
 
 __all__ = ["Region", "around", "cut_out"]
 
@@ -31,6 +31,25 @@ class Region:
     """Outside number of each node, (nodes,)."""
     branch: Ints
     """Outside number of each branch, (branches,)."""
+    node_count: int
+    """Nodes outside."""
+    branch_count: int
+    """Branches outside."""
+
+    def extent_outside(self, extent: Extent) -> Extent:
+        """The same extent in outside numbers."""
+        nodes, branches = np.zeros(self.node_count, np.uint8), np.zeros(self.branch_count, np.uint8)
+        nodes[self.node], branches[self.branch] = extent.node_phases, extent.branch_phases
+        boundaries = self.branch[extent.boundaries]
+        order = np.argsort(boundaries)
+        return Extent(
+            nodes,
+            branches,
+            boundaries[order],
+            extent.boundary_reasons[order],
+            np.sort(self.node[extent.sources]),
+            extent.status,
+        )
 
     def outside(self, trace: Trace) -> Trace:
         """The same trace in outside numbers, in their order."""
@@ -110,6 +129,8 @@ def cut_out(graph: Graph, conducting: Masks, sources: Masks, start: Start, optio
         ),
         nodes[by_node],
         branches[by_branch],
+        graph.node_count,
+        graph.branch_count,
     )
 
 

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from topology import _kernels_energize, _kernels_walk
-from topology.blocks import Blocks, direction, grow, phase_groups
+from topology import _kernels_energize, _kernels_extent, _kernels_order, _kernels_walk
+from topology.blocks import Blocks, grow, phase_groups
 from topology.energize import energize
 from topology.graph import Graph
 from topology.masks import ABC, Ints, Masks, Signs, as_ints, as_masks, check_indices
-from topology.results import NONE, Options, Reason, Start, Trace
+from topology.results import NONE, Extent, Options, Reason, Start, Trace
 
 __all__ = ["Search", "check", "fed_by_forest", "flows"]
 
@@ -120,40 +119,15 @@ class Search:
         masks = (np.full(start.nodes.size, self.limit, np.uint8), carried[from_u], carried[from_v])
         return np.concatenate(nodes), np.concatenate(masks)
 
-    def result(
-        self,
-        allowed: Masks | None,
-        rule: int,
-        given: Masks | None = None,
-        energized: Masks | None = None,
-        fed: tuple[Masks, Masks] | None = None,
-    ) -> Trace:
-        """Walk from the ends through the allowed phases of nodes, and list what was met.
+    def extent(self, allowed: Masks | None, rule: int, given: Masks | None = None) -> Extent:
+        """Spread from the ends through the allowed phases of nodes, and tell what was met.
 
-        given: phases by branch, for an upstream trace, which meets no open switches. fed: conducting and
-        sources to find flows in, energized what they energise.
+        given: phases by branch, for an upstream trace, which meets no open switches.
         """
         graph = self.graph
-        mask = np.zeros(graph.node_count, np.uint8)
-        depth = np.empty(graph.node_count, np.int32)
-        reached = _kernels_walk.spread(
-            graph.indptr,
-            graph.adjacent_node,
-            graph.adjacent_branch,
-            self.crossable(allowed is None),
-            mask if allowed is None else allowed,
-            allowed is not None,
-            *self.ends(),
-            mask,
-            depth,
-        )
-        nodes = by_depth(reached, depth[reached])
-        seen = np.zeros(graph.branch_count, np.uint8)
-        seen[self.start.branches] = 1
-        seen[self.halted] = 1
-        met, carried, edge, reason = _kernels_walk.met_branches(
-            graph.indptr,
-            graph.adjacent_branch,
+        everything = allowed is not None and not self.stops and not self.start.terminal.any()
+        mask = allowed if allowed is not None and everything else self.spread(allowed)
+        carried, edge, reason = _kernels_extent.met_branches(
             graph.branch_u,
             graph.branch_v,
             graph.branch_phases,
@@ -162,32 +136,73 @@ class Search:
             self.stops,
             self.limit,
             rule,
-            nodes,
             mask,
-            seen if given is None else given,
-            seen,
+            mask if given is None else given,
         )
-        branches, branch_depth, carried = self.with_starts(met, carried, mask, depth)
+        starts = np.concatenate((self.start.branches, self.halted))
+        carried[starts] = self.conducting[starts] & np.uint8(self.limit)
+        carried[self.halted] = 0
+        met = ~np.isin(edge, starts)
         if given is not None:
-            edge, reason = edge[reason == Reason.BARRIER], reason[reason == Reason.BARRIER]
-        boundaries, reasons = self.with_start_boundaries(edge, reason)
-        if given is None:
-            sources = nodes[self.sources[nodes] & mask[nodes] > 0]
-        else:
-            u, v = graph.branch_u[branches], graph.branch_v[branches]
-            at = (u[self.sources[u] & carried > 0], v[self.sources[v] & carried > 0])
-            sources = np.concatenate((*at, nodes[self.sources[nodes] & mask[nodes] > 0]))
+            met &= reason == Reason.BARRIER
+        sources = _kernels_extent.met_sources(
+            self.sources, mask, carried, graph.indptr, graph.adjacent_branch, given is not None
+        )
+        return Extent(mask, carried, *self.with_start_boundaries(edge[met], reason[met]), sources)
+
+    def spread(self, allowed: Masks | None) -> Masks:
+        """Phases that reach each node from the ends; with `allowed`, only these."""
+        graph = self.graph
+        nodes, masks = self.ends()
+        crossable = self.crossable(allowed is None)
+        if allowed is not None:
+            masks = masks & allowed[nodes]
+            crossable = _kernels_extent.within(crossable, allowed, graph.branch_u, graph.branch_v)
+        begins = np.zeros(graph.node_count, np.uint8)
+        np.bitwise_or.at(begins, nodes, masks)
+        return energize(graph, crossable, begins)
+
+    def depths(self, mask: Masks, one_sided: bool) -> Ints:
+        """How far from the ends each node is that was reached in the phases of mask, (nodes,)."""
+        graph, start = self.graph, self.start
+        depth = np.empty(graph.node_count, np.int32)
+        nodes, masks = self.ends()
+        crossable = self.crossable(one_sided)
+        branch = start.branches[:1]
+        lower = np.maximum(graph.branch_u[branch], graph.branch_v[branch])
+        in_forest = bool((graph.parent_branch[lower] == branch).all())
+        if start.nodes.size + start.branches.size == 1 and in_forest:
+            arrays = (graph.parent, graph.chord, graph.branch_u, graph.branch_v)
+            if _kernels_order.forest_depth(nodes, *arrays, crossable, mask, depth):
+                return depth
+        depth[:] = -1
+        _kernels_walk.walk(
+            graph.indptr, graph.adjacent_node, graph.adjacent_branch, crossable, nodes, masks, mask.copy(), depth
+        )
+        return depth
+
+    def trace(
+        self, extent: Extent, rule: int, energized: Masks | None = None, fed: tuple[Masks, Masks] | None = None
+    ) -> Trace:
+        """The elements of an extent in order, with their flows.
+
+        fed: conducting and sources to find flows in, energized what they energise.
+        """
+        graph, mask = self.graph, extent.node_phases
+        depth = self.depths(mask, rule == _kernels_extent.CARRIED_BY_EITHER_END)
+        branch_depth = _kernels_order.branch_depth(graph.branch_u, graph.branch_v, extent.branch_phases, mask, depth)
+        branch_depth[self.start.branches] = 0
+        branches, branch_depth, carried = _kernels_order.in_order(extent.branch_phases, branch_depth)
         return Trace(
-            nodes,
-            depth[nodes],
-            mask[nodes],
+            *_kernels_order.in_order(mask, depth),
             branches,
             branch_depth,
             carried,
             self.flow(branches, carried, mask, rule, energized, fed),
-            boundaries,
-            reasons,
-            np.unique(sources),
+            extent.boundaries,
+            extent.boundary_reasons,
+            extent.sources,
+            extent.status,
         )
 
     def flow(
@@ -206,7 +221,7 @@ class Search:
             return flows(self.graph, state, self.sources, branches, carried, energized)
         if self.grown is not None:
             return flows_in(self.graph, self.grown, branches, carried)
-        if rule == _kernels_walk.CARRIED_BY_BOTH_ENDS and energized is not None:
+        if rule == _kernels_extent.CARRIED_BY_BOTH_ENDS and energized is not None:
             found = self.flow_below(branches, carried, mask, fed[0], energized)
             if found is not None:
                 return found
@@ -242,19 +257,6 @@ class Search:
         result[np.isin(branches, start.branches)] = first
         return result
 
-    def with_starts(self, met: Ints, carried: Masks, mask: Masks, depth: Ints) -> tuple[Ints, Ints, Masks]:
-        """Branches of the result by depth, then number; start branches that conduct are at 0."""
-        graph = self.graph
-        far = np.iinfo(np.int32).max
-        u, v = graph.branch_u[met], graph.branch_v[met]
-        nearer = np.minimum(np.where(mask[u] > 0, depth[u], far), np.where(mask[v] > 0, depth[v], far))
-        starts = np.unique(self.start.branches[self.conducting[self.start.branches] & self.limit > 0])
-        branches = np.concatenate((starts, met)).astype(np.int32)
-        branch_depth = np.concatenate((np.zeros(starts.size, np.int32), nearer + 1)).astype(np.int32)
-        phases = np.concatenate((self.conducting[starts] & self.limit, carried)).astype(np.uint8)
-        order = np.argsort(sort_key(branches, branch_depth))
-        return branches[order], branch_depth[order], phases[order]
-
     def with_start_boundaries(self, edge: Ints, reason: Masks) -> tuple[Ints, Masks]:
         """Boundaries by number: those met, and the starts that are open or barriers."""
         starts = self.start.branches[self.conducting[self.start.branches] & self.limit == 0]
@@ -269,12 +271,11 @@ class Search:
         edges, first = np.unique(edges, return_index=True)
         return edges, reasons[first]
 
-    def dead(self) -> Trace:
+    def dead(self) -> Extent:
         """The empty answer where every start is dead."""
-        ints, masks = np.empty(0, np.int32), np.empty(0, np.uint8)
-        edges, reasons = self.with_start_boundaries(ints, masks)
-        flow = np.empty(0, np.int8)
-        return Trace(ints, ints, masks, ints, ints, masks, flow, edges, reasons, ints, status="not_energized")
+        nodes, branches = np.zeros(self.graph.node_count, np.uint8), np.zeros(self.graph.branch_count, np.uint8)
+        edges, reasons = self.with_start_boundaries(NONE, np.empty(0, np.uint8))
+        return Extent(nodes, branches, edges, reasons, NONE, status="not_energized")
 
 
 def check(graph: Graph, start: Start, options: Options) -> None:
@@ -282,16 +283,6 @@ def check(graph: Graph, start: Start, options: Options) -> None:
     check_indices(start.nodes, graph.node_count, "node")
     for branches in (start.branches, options.barriers, options.filter_barriers):
         check_indices(branches, graph.branch_count, "branch")
-
-
-def sort_key(numbers: Ints, depth: Ints) -> NDArray[np.int64]:
-    """Depth, then number, in one integer."""
-    return depth.astype(np.int64) << 32 | numbers
-
-
-def by_depth(numbers: Ints, depth: Ints) -> Ints:
-    """Numbers sorted by depth, then number."""
-    return (np.sort(sort_key(numbers, depth)) & 0xFFFFFFFF).astype(np.int32)
 
 
 def flows(
@@ -308,14 +299,14 @@ def flows(
     if fed_by_forest(graph, conducting, sources):
         if energized is None:
             energized = energize(graph, conducting, sources)
-        u, v = graph.branch_u[branches], graph.branch_v[branches]
-        live = phases & conducting[branches] & energized[u] & energized[v] > 0
-        down, up = graph.parent_branch[v] == branches, graph.parent_branch[u] == branches
-        return np.where(live & down, 1, np.where(live & up, -1, 0)).astype(np.int8)
-    found = direction(graph, conducting, sources, int(np.bitwise_or.reduce(phases)))[branches]
-    carried = (phases[:, None] >> np.arange(3, dtype=np.uint8)) & 1 > 0
-    ways = np.bitwise_or.reduce(np.where(carried, found, 0), axis=1)
-    return np.where(ways == 1, 1, np.where(ways == 2, -1, 0)).astype(np.int8)
+        return _kernels_order.forest_flow(
+            branches, phases, conducting, energized, graph.parent_branch, graph.branch_u, graph.branch_v
+        )
+    followed = int(np.bitwise_or.reduce(phases))
+    grown = [
+        (bits, grow(graph, conducting, sources, phase)) for phase, bits in phase_groups(followed, conducting, sources)
+    ]
+    return flows_in(graph, grown, branches, phases)
 
 
 def flows_in(graph: Graph, grown: list[tuple[int, Blocks]], branches: Ints, phases: Masks) -> Signs:

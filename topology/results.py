@@ -5,10 +5,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from topology import _kernels_walk
-from topology.masks import ABC, Ints, Masks, Signs, as_ints
+from topology import _kernels_extent
+from topology.masks import ABC, Flags, Ints, Masks, Signs, as_ints
 
-__all__ = ["NONE", "Options", "Reason", "Start", "Trace"]
+__all__ = ["NONE", "Extent", "Options", "Reason", "Start", "Trace", "bits_to_flags"]
 
 NONE = as_ints(np.empty(0, np.int32))
 """No nodes, or no branches."""
@@ -21,15 +21,15 @@ def _none() -> Ints:
 class Reason(IntEnum):
     """Why a trace stops at a branch."""
 
-    OPEN = _kernels_walk.OPEN
+    OPEN = _kernels_extent.OPEN
     """It does not conduct the phases that reach it."""
-    BARRIER = _kernels_walk.BARRIER
+    BARRIER = _kernels_extent.BARRIER
     """The caller said so."""
-    FEEDER_HEAD = _kernels_walk.FEEDER_HEAD
+    FEEDER_HEAD = _kernels_extent.FEEDER_HEAD
     """Another feeder begins here."""
-    SUBSTATION = _kernels_walk.SUBSTATION
+    SUBSTATION = _kernels_extent.SUBSTATION
     """A transformer of a substation."""
-    PHASE_END = _kernels_walk.PHASE_END
+    PHASE_END = _kernels_extent.PHASE_END
     """It has none of the phases that reach it."""
 
 
@@ -75,6 +75,41 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("barriers", "filter_barriers"):
             object.__setattr__(self, name, as_ints(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extent:
+    """What a trace found, without order or depth: all that sums need."""
+
+    node_phases: Masks
+    """Phases that the trace brought to each node, 0 outside it, (nodes,)."""
+    branch_phases: Masks
+    """Phases of the trace that each branch carries, 0 outside it, (branches,)."""
+    boundaries: Ints
+    """As in `Trace`, as are the reasons, sources and status."""
+    boundary_reasons: Masks
+    sources: Ints
+    status: str = "ok"
+
+    @property
+    def node_bits(self) -> Masks:
+        """One bit a node, little bit order (node `n` is bit `n % 8` of byte `n // 8`), filled up with 0."""
+        return np.packbits(self.node_phases, bitorder="little")
+
+    @property
+    def branch_bits(self) -> Masks:
+        """One bit a branch, in the same way."""
+        return np.packbits(self.branch_phases, bitorder="little")
+
+
+def bits_to_flags(bits: Masks, count: int) -> Flags:
+    """Back from `node_bits` or `branch_bits`: whether each of `count` nodes or branches is in it, (count,).
+
+    Raises ValueError for bits of another count.
+    """
+    if bits.shape != ((count + 7) // 8,):
+        raise ValueError(f"{bits.size} bytes of bits, expected {(count + 7) // 8} for {count}")
+    return np.unpackbits(bits, count=count, bitorder="little").view(np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

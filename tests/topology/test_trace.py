@@ -7,7 +7,7 @@ import pytest
 
 from tests import oracles
 from tests.topology.grids import Grid, multigraph
-from topology import trace as trace_module
+from topology import _find
 from topology._region import cut_out
 from topology.energize import energize
 from topology.graph import build
@@ -21,7 +21,7 @@ PARTS = 4
 def regions(request, monkeypatch):
     """Small networks are traced as a whole; each test runs once more as if they were parts of large ones."""
     if request.param == "region":
-        monkeypatch.setattr(trace_module, "around", cut_out)
+        monkeypatch.setattr(_find, "around", cut_out)
 
 
 def networks(part, count=1000, **sizes):
