@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tiles.cql2 import FilterError
 from tiles.mercator import TileAddressError
 from tiles.source import UnknownLayer, UnknownTileset
 from twin.elements import NoSuchFeature
@@ -136,6 +137,12 @@ RULES: dict[type[Exception], Rule] = {
         404, "no-such-tile", "No such tile", lambda e: {"field": e.field, "value": e.value, "limit": [e.low, e.limit]}
     ),
     UnknownTileset: Rule(404, "no-such-tileset", "No such tileset", lambda e: {"field": "tileset", "value": e.tileset}),
+    FilterError: Rule(
+        400,
+        "invalid-filter",
+        "Invalid filter",
+        lambda e: {"field": "filter", "value": e.value, "position": e.position},
+    ),
     UnknownLayer: Rule(400, "invalid-value", "Invalid value", lambda e: {"field": "layers", "value": e.layer}),
     TraceError: Rule(400, "invalid-trace", "Invalid trace", lambda e: {"field": e.field, "value": e.value}),
     SwitchingError: Rule(

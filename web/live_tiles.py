@@ -19,6 +19,7 @@ from twin.traces import TraceResult
 from twin.views import NORMAL, Seen
 from web.kept import Kept
 from web.stream import EVERYTHING, Stale
+from web.tile_parameters import Asked
 
 MOST_REPLAYED = 256
 """Revisions that a starting server replays, at some milliseconds each."""
@@ -155,21 +156,22 @@ class LiveTiles:
             source = self._older.get(snapshot.network, lambda: TileSource(snapshot.network))
         return Moment(source, snapshot, 0 if seen.key == NORMAL else snapshot.revision, seen.key)
 
-    def make(
-        self, key: TileKey, moment: Moment, layers: tuple[str, ...] | None, trace: TraceResult | None, phases: int
-    ) -> CachedTile:
+    def make(self, key: TileKey, moment: Moment, asked: Asked, trace: TraceResult | None) -> CachedTile:
         """The compressed tile, from the cache if it is there."""
 
         def made() -> CachedTile:
-            tile = moment.source.tile(
+            source, snapshot, condition = moment.source, moment.snapshot, asked.filter
+            keep = None if condition is None else source.filters.keep(condition, snapshot, asked.layers, asked.phases)
+            tile = source.tile(
                 key.tileset,
                 key.z,
                 key.x,
                 key.y,
-                moment.snapshot,
-                layers=layers,
+                snapshot,
+                layers=asked.layers,
                 trace=None if trace is None else trace.trace,
-                phases=phases,
+                phases=asked.phases,
+                keep=keep,
             )
             return CachedTile(compress(tile.data), tile.left_out)
 

@@ -246,6 +246,7 @@ _TILE_PARAMETERS = (
     *_VIEW,
     Parameter("trace", "id of a trace: only what it holds is shown, with depth and flow (grid)"),
     Parameter("phases", "show only what has one of these phases, and its supply on them (grid)", PHASES),
+    Parameter("filter", "condition in CQL2 text: only what it is true of is shown (grid)"),
     Parameter("model", "410 where another model is in force"),
 )
 _TILE = Operation(

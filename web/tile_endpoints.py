@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from dataclasses import replace
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tiles.cache import CachedTile, TileKey
-from tiles.layers import LAYER_NAMES
 from tiles.mercator import check_tile
-from tiles.source import ZOOMS, UnknownLayer, UnknownTileset
+from tiles.source import ZOOMS, UnknownTileset
 from tiles.style import style
 from twin import phases as phase_codes
-from twin.phases import PhaseError
 from twin.state import Snapshot
-from twin.traces import ID_LIMIT, TraceResult
-from twin.views import View
+from twin.traces import TraceResult
 from web.context import Context, context
 from web.errors import Gone, InvalidValue
 from web.fields import Query, integer
@@ -37,53 +33,24 @@ from web.responses import (
     not_modified,
     to_json,
 )
-from web.views import view_of, view_query
+from web.tile_parameters import DEFAULT, Asked, tile_parameters
 
 MVT = "application/vnd.mapbox-vector-tile"
 BIG = 100_000
 """Bytes from which uncompressing a tile is work for a thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the parameters of a tile ask for. model: pinned, None where not."""
-
-    layers: tuple[str, ...] | None
-    view: View
-    trace: str | None
-    phases: int
-    model: str | None
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the URL says all that decides the bytes."""
-        return self.model is not None and self.view.revision is not None
-
-    def query(self) -> str:
-        """The same as a query, in a fixed order; what is left to its default is left out."""
-        given: dict[str, object] = {
-            "layers": None if self.layers is None else ",".join(self.layers),
-            **view_query(self.view),
-            "trace": self.trace,
-            "phases": None if self.phases == phase_codes.ABC else phase_codes.mask_to_code(self.phases),
-            "model": self.model,
-        }
-        return urlencode({name: value for name, value in given.items() if value is not None}, safe=",")
-
-    def params(self) -> str:
-        """Canonical text of all that decides the bytes beside the state itself."""
-        return f"{self.layers}|{self.trace}|{self.phases}"
-
-
-DEFAULT = Asked(None, View(), None, phase_codes.ABC, None)
-
-
 async def tile(request: Request) -> Response:
     """One tile: 200, 204 where there is nothing, or 304 where the client has it."""
-    here = context(request)
     address = _address(request.path_params)
     raw = request.scope["query_string"]
-    asked = _asked(Query(QueryParams(raw)), address.tileset) if raw else DEFAULT
+    asked = tile_parameters(Query(QueryParams(raw)), address.tileset) if raw else DEFAULT
+    return await answer(request, address, asked)
+
+
+async def answer(request: Request, address: Address, asked: Asked) -> Response:
+    """The tile that lies there, as it is asked for."""
+    here = context(request)
     moment = await _moment(here, asked, address)
     trace = None if asked.trace is None else await here.trace_by_id(asked.trace)
     encoding = encoding_of(request)
@@ -109,7 +76,7 @@ async def _tile(here: Context, key: TileKey, moment: Moment, asked: Asked, trace
     here.metrics.tile_cache["miss" if found is None else "hit"] += 1
     if found is not None:
         return found
-    return await here.workers.compute(here.tiles.make, key, moment, asked.layers, trace, asked.phases)
+    return await here.workers.compute(here.tiles.make, key, moment, asked, trace)
 
 
 async def _sent(here: Context, found: CachedTile, encoding: str, headers: dict[str, str]) -> Response:
@@ -133,41 +100,6 @@ def _address(parameters: Mapping[str, str]) -> Address:
     z, x, y = (integer(name, parameters[name]) for name in ("z", "x", "y"))
     check_tile(z, x, y, *ZOOMS[tileset])
     return Address(tileset, z, x, y)
-
-
-def _asked(query: Query, tileset: str) -> Asked:
-    """Reads the parameters that tiles, TileJSON and style have in common; raises for any other."""
-    layers: tuple[str, ...] | None = None
-    if "layers" in query:
-        layers = _layers(query.text("layers"), ("hexes",) if tileset == "hexes" else LAYER_NAMES)
-    view = view_of(query)
-    trace, phases = query.optional("trace", longest=ID_LIMIT), query.optional("phases")
-    for name, value in (("trace", trace), ("phases", phases)):
-        if value is not None and tileset == "hexes":
-            raise InvalidValue(name, value, "is for the tileset grid: cells sum up whole elements")
-    model = query.optional("model")
-    query.done()
-    return Asked(layers, view, trace, _phases(phases), model)
-
-
-def _layers(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(sorted(set(text.split(","))))
-    for name in names:
-        if name not in known:
-            raise UnknownLayer(name, known)
-    return names
-
-
-def _phases(code: str | None) -> int:
-    if code is None:
-        return phase_codes.ABC
-    try:
-        mask = phase_codes.code_to_mask(code)
-    except PhaseError as error:
-        raise InvalidValue("phases", code, "must be made of the letters A, B, C and N, each at most once") from error
-    if not mask & phase_codes.ABC:
-        raise InvalidValue("phases", code, "must hold A, B or C: N alone never energises")
-    return mask & phase_codes.ABC
 
 
 async def _moment(here: Context, asked: Asked, address: Address) -> Moment:
@@ -197,7 +129,7 @@ async def tilejson(request: Request) -> Response:
     tileset: str = request.path_params["tileset"]
     if tileset not in ZOOMS:
         raise UnknownTileset(tileset)
-    asked = _asked(Query(request.query_params), tileset)
+    asked = tile_parameters(Query(request.query_params), tileset)
     snapshot = await _described_snapshot(here, asked)
     revision = snapshot.revision
     document = here.tiles.source.tilejson(base_url(request), tileset, query=asked.query(), version=f"1.0.{revision}")
@@ -210,11 +142,11 @@ async def style_json(request: Request) -> Response:
     query = Query(request.query_params)
     if "layers" in query:
         raise InvalidValue("layers", query.text("layers"), "is for tiles: a style shows them all")
-    asked = _asked(query, "grid")
+    asked = tile_parameters(query, "grid")
     snapshot = await _described_snapshot(here, asked)
     base, name = base_url(request), here.tiles.network.name
     document = style(base, query=asked.query(), name=name)
-    cells = replace(asked, trace=None, phases=phase_codes.ABC)  # which are for grid only
+    cells = replace(asked, trace=None, phases=phase_codes.ABC, filter=None)  # which are for grid only
     sources, cell_sources = document["sources"], style(base, query=cells.query())["sources"]
     assert isinstance(sources, dict) and isinstance(cell_sources, dict)
     sources["hexes"] = cell_sources["hexes"]

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.web.conftest import Client, Connect
+from tiles.cql2 import FilterError
 from tiles.mercator import TileAddressError
 from tiles.source import UnknownLayer, UnknownTileset
 from twin.elements import NoSuchFeature
@@ -44,6 +45,7 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (TileAddressError("z", 9, 10, 16), 404),
     (UnknownTileset("roads"), 404),
     (UnknownLayer("roads", ("lines",)), 400),
+    (FilterError("no property", "volts"), 400),
     (StoreError("broken"), 503),
 ]
 
