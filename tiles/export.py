@@ -217,7 +217,8 @@ def _about(
     for layer in described:
         low, high = max(layer["minzoom"], pyramid.minzoom), min(layer["maxzoom"], pyramid.maxzoom)
         if layer["id"] in shown and low <= high:
-            vector_layers.append({**layer, "minzoom": low, "maxzoom": high})
+            types = {name: text.partition(":")[0] for name, text in layer["fields"].items()}  # all that MBTiles allows
+            vector_layers.append({**layer, "fields": types, "minzoom": low, "maxzoom": high})
     return About(
         name,
         f"{name} in its {state} state at revision {snapshot.revision}: {' and '.join(pyramid.tilesets)}",

@@ -67,10 +67,17 @@ Frames = Sequence[geopandas.GeoDataFrame]
 
 
 def _geopackage(path: Path, names: Sequence[str], frames: Frames) -> None:
+    """Version 1.2, which every reader of these years knows."""
     for name, each in zip(names, frames, strict=True):
-        kind = "LineString" if name == "lines" else "Point"
         pyogrio.write_dataframe(
-            each, path, layer=name, driver="GPKG", geometry_type=kind, append=path.exists(), FID="fid"
+            each,
+            path,
+            layer=name,
+            driver="GPKG",
+            geometry_type="LineString" if name == "lines" else "Point",
+            append=path.exists(),
+            dataset_options={"VERSION": "1.2"},
+            layer_options={"FID": "fid"},
         )
 
 
