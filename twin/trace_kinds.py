@@ -35,7 +35,7 @@ class Takes:
         return (*self.needed, *self.may)
 
 
-EVERYWHERE = ("state",)
+EVERYWHERE = ("state", "scenario", "at", "revision")
 """Fields that every kind takes."""
 
 _BARRIERS = ("barriers", "include_barriers", "ignore_barriers_at_start", "filter_barriers")
@@ -107,10 +107,13 @@ FIELDS: Mapping[str, str] = {
     "weight": "what makes a path short: metres of line (length), or branches (hops)",
     "n": "which protective device, counted from the start",
     "operations": "switches to open and close in an outage",
+    "scenario": "id of a what-if to trace in instead of the live state",
+    "at": "instant to trace in the state of, as it was recorded by then, such as 2026-03-01T14:30:00Z",
+    "revision": "revision of the log to trace in the state of",
 }
 """What each field of a request means."""
 
 
 def kinds_with(field: str) -> list[Kind]:
     """The kinds that take a field."""
-    return [kind for kind, takes in KINDS.items() if field in takes.fields]
+    return [kind for kind, takes in KINDS.items() if field in takes.fields or field in EVERYWHERE]

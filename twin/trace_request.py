@@ -7,15 +7,15 @@ import binascii
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from twin import phases
 from twin.events import Operation
 from twin.trace_kinds import EVERYWHERE, FIELDS, KINDS, Kind, kinds_with
+from twin.views import Seen, StateName, View, ViewError, parse_instant
 
 Mode = Literal["flow", "exclusive"]
-StateName = Literal["current", "normal"]
 Weight = Literal["length", "hops"]
 
 ID_LIMIT = 8192
@@ -31,6 +31,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     "weight": get_args(Weight),
     "terminal": (1, 2),
 }
+TEXTS = ("scenario", "at")
 FLAGS = ("include_barriers", "ignore_barriers_at_start", "ignore_status")
 
 
@@ -68,6 +69,9 @@ class TraceRequest:
     weight: Weight = "length"
     n: int = 1
     operations: tuple[Operation, ...] = ()
+    scenario: str | None = None
+    at: str | None = None
+    revision: int | None = None
 
     def __post_init__(self) -> None:
         takes = KINDS[self.kind]
@@ -75,6 +79,19 @@ class TraceRequest:
         for name in takes.needed:
             if not getattr(self, name):
                 raise TraceError(name, [], f"name at least one {'operation' if name == 'operations' else 'element'}")
+        self.view  # noqa: B018  raises where it makes no sense
+
+    @property
+    def view(self) -> View:
+        """The state to trace in."""
+        try:
+            return View(self.state, self.scenario, None if self.at is None else parse_instant(self.at), self.revision)
+        except ViewError as error:
+            raise TraceError(error.field, error.value, error.rule) from error
+
+    def pinned(self, seen: Seen) -> TraceRequest:
+        """The same request without what its id says of the state: revision, and instant. A scenario is pinned."""
+        return replace(self, at=None, revision=None, scenario=seen.scenario)
 
     def _given(self) -> list[tuple[str, object]]:
         """Names and values that differ from the defaults."""
@@ -165,6 +182,15 @@ def _checked(name: str, value: object) -> object:
         return value
     if name == "operations":
         return _operations(value)
+    if name == "revision":
+        if type(value) is not int or value < 0:
+            raise TraceError(name, value, "it must be a revision of the log, a whole number")
+        return value
+    if name in TEXTS:
+        if not isinstance(value, str):
+            raise TraceError(name, value, "it must be a text")
+        _check_text(name, value, ())
+        return value
     if not isinstance(value, bool):
         raise TraceError(name, value, "it must be true or false")
     return value

@@ -20,6 +20,7 @@ from twin.trace_result import PAGE, ElementsWanted, Found, TraceResult
 from twin.trace_starts import options_of, start_of
 from twin.trace_subnetwork import subnetwork
 from twin.trace_ways import direction, loops, protection, shortest_path
+from twin.views import Views
 
 __all__ = [
     "ID_LIMIT",
@@ -32,6 +33,7 @@ __all__ = [
     "TraceResult",
     "UnknownMrid",
     "run",
+    "run_in",
     "trace",
 ]
 
@@ -39,10 +41,15 @@ __all__ = [
 def trace(twin: Twin, **fields: object) -> TraceResult:
     """Traces in the state that the fields ask for: those of a request over HTTP, see `twin.trace_kinds.FIELDS`.
 
-    Raises TraceError, UnknownMrid, or SwitchingError for an operation that breaks a rule.
+    Raises TraceError, UnknownMrid, SwitchingError for an operation that breaks a rule, and what `Views.see` raises.
     """
-    request = TraceRequest.from_json(fields)
-    return run(twin.normal if request.state == "normal" else twin.current, request)
+    return run_in(Views(twin), TraceRequest.from_json(fields))
+
+
+def run_in(views: Views, request: TraceRequest) -> TraceResult:
+    """Traces in the state that the request names; reads the store for any but a live one."""
+    seen = views.see(request.view)
+    return run(seen.snapshot, request.pinned(seen))
 
 
 def run(snapshot: Snapshot, request: TraceRequest) -> TraceResult:

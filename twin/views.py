@@ -28,7 +28,8 @@ class ViewError(ValueError):
 class View:
     """A state, by name or by when; at most one of scenario, at and revision.
 
-    state: `normal` for every switch in its normal position. scenario: id of a what-if. at: an instant, with an offset
+    state: `normal` for every switch in its normal position. scenario: id of a what-if, which `@` and a fingerprint may
+    follow to say which steps it must have. at: an instant, with an offset
     from UTC: the state as it was recorded by then. revision: of the log.
     """
 
@@ -55,10 +56,14 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A snapshot, and a text that no other state of the same log has; it never changes, but for the live state's."""
+    """A snapshot, and a text that no other state of the same log has; it never changes, but for the live state's.
+
+    scenario: the what-if with its fingerprint, where the snapshot is of one.
+    """
 
     snapshot: Snapshot
     key: str
+    scenario: str | None = None
 
 
 def parse_instant(text: str) -> datetime:
@@ -72,6 +77,14 @@ def parse_instant(text: str) -> datetime:
     return instant
 
 
+class ScenarioMoved(LookupError):
+    """A scenario that was pinned to steps it no longer has."""
+
+    def __init__(self, pinned: str) -> None:
+        super().__init__(f"scenario {pinned} has other steps by now; ask without what follows the @")
+        self.pinned = pinned
+
+
 class Views:
     """Finds the state that a view names. All but live views read the store, so one thread at a time asks for them."""
 
@@ -80,12 +93,16 @@ class Views:
         self.scenarios = Scenarios(twin)
 
     def see(self, view: View) -> Seen:
-        """Raises UnknownScenario, RevisionAhead or RevisionGone."""
+        """Raises UnknownScenario, ScenarioMoved, RevisionAhead or RevisionGone."""
         if view.is_live:
             return self.live(view)
         if view.scenario is not None:
-            scenario = self.scenarios.get(view.scenario)
-            seen = Seen(self.scenarios.snapshot(scenario), f"scenario {scenario.id} {scenario.fingerprint}")
+            scenario_id, _, fingerprint = view.scenario.partition("@")
+            scenario = self.scenarios.get(scenario_id)
+            if fingerprint not in ("", scenario.fingerprint):
+                raise ScenarioMoved(view.scenario)
+            pinned = f"{scenario.id}@{scenario.fingerprint}"
+            seen = Seen(self.scenarios.snapshot(scenario), pinned, pinned)
         else:
             when = view.at if view.at is not None else view.revision
             assert when is not None
@@ -95,7 +112,7 @@ class Views:
             network, revision = seen.snapshot.network, seen.snapshot.revision
             state = State.normal(network, revision)
             normal = Snapshot(network, state, network.normal_conducting, network.normal_energized)
-            return Seen(normal, NORMAL)
+            return replace(seen, snapshot=normal, key=NORMAL)
         return seen
 
     def live(self, view: View) -> Seen:
@@ -103,10 +120,3 @@ class Views:
         if view.state == "normal":
             return Seen(self._twin.normal, NORMAL)
         return Seen(self._twin.current, "")
-
-
-def pinned(view: View, snapshot: Snapshot) -> View:
-    """The same view, never moving on: what was live, or an instant, becomes a revision."""
-    if view.scenario is not None:
-        return view
-    return replace(view, at=None, revision=snapshot.revision)

@@ -9,11 +9,14 @@ import typer
 from loaders.report import LoadError
 from tiles.export_files import ExportError
 from tiles.source import UnknownLayer, UnknownTileset
+from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
+from twin.scenarios import UnknownScenario
 from twin.store import StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
+from twin.views import ScenarioMoved, ViewError
 from web import console, server
 from web.commands.exporting import export
 from web.commands.loading import load
@@ -28,6 +31,9 @@ BAD = (
     ExportError,
     LoadError,
     PhaseError,
+    RevisionAhead,
+    RevisionGone,
+    ScenarioMoved,
     SettingsError,
     StaleRevision,
     StoreError,
@@ -35,6 +41,8 @@ BAD = (
     TraceError,
     UnknownLayer,
     UnknownMrid,
+    UnknownScenario,
+    ViewError,
     UnknownTileset,
     server.ServerError,
 )

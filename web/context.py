@@ -91,9 +91,9 @@ class Context:
         return self._traces.peek(trace_id)
 
     async def trace(self, request: TraceRequest) -> TraceResult:
-        """Traces in the present state, in a thread."""
-        snapshot = self.twin.normal if request.state == "normal" else self.twin.current
-        return await self.workers.compute(self._traced, snapshot, request)
+        """Traces in the state that the request names, in a thread."""
+        seen = await self.see(request.view)
+        return await self.workers.compute(self._traced, seen.snapshot, request.pinned(seen))
 
     async def trace_by_id(self, trace_id: str) -> TraceResult:
         """The trace that an id stands for, in the state in which it was asked for; raises TraceError or Gone."""
@@ -101,7 +101,11 @@ class Context:
         if kept is not None and kept.network.model == self.twin.network.model:
             return kept
         request, model, revision = TraceRequest.from_id(trace_id)
-        if request.state == "normal" and model == self.twin.network.model:
+        if request.scenario is not None:
+            snapshot = (await self.see(request.view)).snapshot
+            if (snapshot.network.model, snapshot.revision) != (model, revision):
+                raise Gone("model", model, snapshot.network.model)
+        elif request.state == "normal" and model == self.twin.network.model:
             snapshot = self._normal_at(revision)
         else:
             snapshot = await self.workers.store(self.snapshot_at, model, revision)

@@ -23,6 +23,7 @@ from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
+from twin.views import ScenarioMoved
 from web.links import LinkError, base_url
 
 PROBLEM = "application/problem+json"
@@ -129,6 +130,7 @@ RULES: dict[type[Exception], Rule] = {
     UnknownScenario: Rule(
         404, "no-such-scenario", "No such scenario", lambda e: {"field": "scenario", "value": e.scenario_id}
     ),
+    ScenarioMoved: Rule(410, "gone", "Not served any more", lambda e: {"field": "scenario", "value": e.pinned}),
     RevisionGone: Rule(410, "gone", "Not served any more", lambda e: {"field": "revision", "value": e.revision}),
     RevisionAhead: Rule(
         404, "not-yet", "No such revision", lambda e: {"field": "revision", "value": e.revision, "limit": e.head}

@@ -285,7 +285,7 @@ _TILES = (
             *_TILE_PARAMETERS,
             _SEEN,
         ),
-        problems=(400, 404, 410),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
     Operation(
@@ -296,7 +296,7 @@ _TILES = (
         "tiles",
         {JSON: "Style"},
         (*_TILE_PARAMETERS, _SEEN),
-        problems=(400, 410),
+        problems=(400, 404, 410, 503),
         also=_UNCHANGED,
     ),
 )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tiles.trace_package import trace_package
 from twin.mrids import UnknownMrid
-from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT
+from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT, TEXTS
 from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult
 from twin.transitions import SwitchingError
 from web.context import context
@@ -25,7 +25,7 @@ CSV = "text/csv"
 GEOPACKAGE = "application/geopackage+sqlite3"
 OFFERED = (JSON, GEOJSON, CSV, GEOPACKAGE)
 
-_TEXTS = ("phases", *(name for name in CHOICES if name != "terminal"))
+_TEXTS = ("phases", *TEXTS, *(name for name in CHOICES if name != "terminal"))
 _BATCH = ("open", "close", "operations")
 """Parameters that together are the operations of a link."""
 
@@ -55,6 +55,8 @@ async def get_trace(request: Request) -> Response:
         asked["terminal"] = query.integer("terminal", low=1, high=2)
     if "n" in query:
         asked["n"] = query.integer("n", low=1, high=N_LIMIT)
+    if "revision" in query:
+        asked["revision"] = query.integer("revision")
     batch = _batch(query)
     if batch:
         asked["operations"] = [operation for _, operation in batch]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 from twin.trace_kinds import EVERYWHERE, FIELDS, KINDS, Takes
 from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT
@@ -11,6 +12,7 @@ from web.schema_words import (
     COUNT,
     COUNTS,
     FLAG,
+    INSTANT,
     NUMBER,
     PHASES,
     PLACE,
@@ -113,6 +115,9 @@ _SHAPES: Mapping[str, Schema] = {
     "terminal": choice(1, 2, None),
     "n": {"type": "integer", "minimum": 1, "maximum": N_LIMIT},
     "operations": array(OPERATION),
+    "scenario": TEXT,
+    "at": INSTANT,
+    "revision": COUNT,
 }
 FIELD_SCHEMAS: Mapping[str, Schema] = {name: {**_SHAPES[name], "description": what} for name, what in FIELDS.items()}
 """The schema of each field of a request."""
@@ -130,10 +135,11 @@ def _of_kind(kind: str, takes: Takes) -> Schema:
     }
 
 
+_ONE_STATE = {"not": {"anyOf": [{"required": list(both)} for both in combinations(("scenario", "at", "revision"), 2)]}}
 _REQUEST = record({}, {**FIELD_SCHEMAS, "elements": choice("all", "page", False)}, closed=True)
 
 TRACE_SCHEMAS: Mapping[str, Schema] = {
-    "TraceRequest": {**_REQUEST, "oneOf": [_of_kind(kind, takes) for kind, takes in KINDS.items()]},
+    "TraceRequest": {**_REQUEST, **_ONE_STATE, "oneOf": [_of_kind(kind, takes) for kind, takes in KINDS.items()]},
     "Trace": record(
         {
             "id": TEXT,

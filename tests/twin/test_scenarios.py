@@ -20,7 +20,7 @@ from twin.scenarios import Scenarios, UnknownScenario
 from twin.state import Snapshot, State
 from twin.store import StaleRevision
 from twin.transitions import SwitchingError
-from twin.views import View, ViewError, Views, parse_instant, pinned
+from twin.views import ScenarioMoved, View, ViewError, Views, parse_instant
 
 LOADS = {"load 2": "2", "load 3": "3", "load 4": "4", "load 5": "5"}
 
@@ -162,7 +162,11 @@ def test_views(twin: Twin) -> None:
     assert seen.snapshot.customers_out == 1
     keys = {views.see(view).key for view in (View(), View(state="normal"), View(revision=1), View(scenario=made.id))}
     assert len(keys) == 4
-    assert pinned(View(), twin.current) == View(revision=2)
+    pinned = View(scenario=seen.scenario)
+    assert views.see(pinned).snapshot is seen.snapshot
+    views.scenarios.switch(made.id, [Operation("b7", False)])
+    with pytest.raises(ScenarioMoved, match="has other steps by now"):
+        views.see(pinned)
     normal = views.see(View(state="normal", revision=1)).snapshot
     assert np.array_equal(normal.energized, twin.normal.energized)
 

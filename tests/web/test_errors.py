@@ -21,6 +21,7 @@ from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError, StoreInvalid, StoreLocked, StoreMissing
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
+from twin.views import ScenarioMoved
 from web import errors
 from web.links import LinkError
 
@@ -33,6 +34,7 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (RevisionAhead(9, 1), 404),
     (RevisionGone(1, "its network is not kept"), 410),
     (UnknownScenario("x"), 404),
+    (ScenarioMoved("x@y"), 410),
     (errors.Overloaded(3), 503),
     (LinkError("Host", "<>"), 400),
     (PhaseError("phases 'X'"), 400),

@@ -138,3 +138,38 @@ def test_tilejson_and_style_hand_the_view_on(client: Client) -> None:
     assert f"scenario={made['id']}" in tiles[0]
     style = client.get("/style.json", params={"at": "2099-01-01T00:00:00Z"}).json()
     assert "at=2099-01-01T00%3A00%3A00%2B00%3A00" in style["sources"]["hexes"]["url"]
+
+
+def test_a_trace_in_a_scenario_and_at_an_instant(client: Client) -> None:
+    asked = {"kind": "downstream", "start": ["CB1"]}
+    before = client.post("/api/traces", asked).json()
+    (loaded,) = client.get("/api/events").json()["events"]
+    made = make(client)
+    step(client, made, "SW1", opened=True)
+    supposed = client.post("/api/traces", {**asked, "scenario": made["id"]}).json()
+    assert supposed["customers"] < before["customers"]
+    client.switch("SW1", opened=True)
+    assert client.post("/api/traces", asked).json()["nodes"] == supposed["nodes"]
+    for then in ({"at": loaded["recorded_at"]}, {"revision": 1}):
+        assert client.post("/api/traces", {**asked, **then}).json() == before
+        assert client.get("/api/traces", params={**asked, **then}).json() == before
+    pages = [client.get(f"/api/traces/{told['id']}/elements").json() for told in (before, supposed)]
+    assert [page["nodes"] for page in pages] == [before["nodes"], supposed["nodes"]]
+    tile = client.get(TILE, params={"trace": supposed["id"], "scenario": made["id"]})
+    assert tile.status_code in (200, 204)
+
+
+def test_a_trace_in_a_scenario_is_gone_when_the_scenario_moved_on(client: Client) -> None:
+    made = make(client)
+    step(client, made, "SW1", opened=True)
+    told = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "scenario": made["id"]}).json()
+    assert client.get(f"/api/traces/{told['id']}/elements").status_code == 200
+    step(client, made, "CB2", opened=True)
+    again = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "scenario": made["id"]}).json()
+    assert again["id"] != told["id"]
+    pinned = client.get(TILE, params={"scenario": told["request"]["scenario"]})
+    assert (pinned.status_code, pinned.json()["field"]) == (410, "scenario")
+    wrong = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "scenario": "x", "revision": 1})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "/revision")
+    wrong = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "at": "now"})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "/at")

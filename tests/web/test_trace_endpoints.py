@@ -146,7 +146,7 @@ def test_a_wrong_body_names_the_field(reader: Client, body: object, status: int,
         ("kind=downstream&start=SW1&include_barriers=1", 400, "include_barriers"),
         ("kind=downstream&start=SW1&elements=none", 400, "elements"),
         ("kind=downstream&kind=upstream&start=SW1", 400, "kind"),
-        ("kind=downstream&start=SW1&revision=1", 400, "revision"),
+        ("kind=downstream&start=SW1&colour=1", 400, "colour"),
     ],
 )
 def test_a_wrong_link_names_the_parameter(reader: Client, query: str, status: int, field: str) -> None:

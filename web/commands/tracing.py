@@ -10,7 +10,8 @@ import typer
 
 from tiles.trace_package import write_trace
 from twin.trace_kinds import FIELDS, KINDS
-from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult, run
+from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult, run_in
+from twin.views import Views
 from web import console
 from web.commands.options import AsJson, StoreUrl, opened
 from web.commands.trace_tables import show_trace
@@ -31,6 +32,9 @@ def trace(
     start: Annotated[Mrids, typer.Option("--from", help=_says("start", "; may be repeated"))] = None,
     to: Annotated[Mrids, typer.Option("--to", help=_says("to", "; may be repeated"))] = None,
     state: Annotated[str | None, typer.Option(help=_says("state", ": current or normal"))] = None,
+    scenario: Annotated[str | None, typer.Option(help=_says("scenario"))] = None,
+    at: Annotated[str | None, typer.Option(help=_says("at"))] = None,
+    revision: Annotated[int | None, typer.Option(min=0, help=_says("revision"))] = None,
     phases: Annotated[str | None, typer.Option(help=_says("phases", ", such as ABC or A"))] = None,
     mode: Annotated[str | None, typer.Option(help=_says("mode"))] = None,
     terminal: Annotated[int | None, typer.Option(help=_says("terminal", ": 1 or 2"))] = None,
@@ -69,6 +73,9 @@ def trace(
         "start": start,
         "to": to,
         "state": state,
+        "scenario": scenario,
+        "at": at,
+        "revision": revision,
         "phases": phases,
         "mode": mode,
         "terminal": terminal,
@@ -83,7 +90,7 @@ def trace(
     }
     request = TraceRequest.from_json({name: value for name, value in given.items() if value not in (None, [])})
     with opened(store) as twin:
-        result = run(twin.normal if request.state == "normal" else twin.current, request)
+        result = run_in(Views(twin), request)
     if wanted == "table":
         show_trace(result)
     elif wanted == "gpkg" and output is not None:
