@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from tests.batches import check_batches
 from topology.loops import exclusive_weight
 from twin.components import SWITCH_BRANCH
 from twin.engine import Twin
@@ -76,18 +77,32 @@ def oracle(simbench_folder):
     return Oracle(simbench_folder)
 
 
-def chosen(oracle: Oracle) -> list[str]:
-    """The same number of breakers, busbar couplers, ties and low-voltage switches."""
+def grouped(oracle: Oracle) -> tuple[list[str], ...]:
+    """Breakers, busbar couplers, ties, and low-voltage switches."""
     closed = {mrid: row for mrid, row in oracle.switches.items() if row["cond"] == "1"}
     couplers = [mrid for mrid, row in closed.items() if {row["nodeA"], row["nodeB"]} <= oracle.busbars]
-    groups = (
+    return (
         [mrid for mrid, row in closed.items() if row["type"] == "CB" and mrid not in set(couplers)],
         couplers,
         [mrid for mrid in oracle.switches if mrid not in closed],
         [mrid for mrid, row in closed.items() if row["type"] == "LS"],
     )
+
+
+def chosen(oracle: Oracle) -> list[str]:
+    """The same number of each group."""
     rng = np.random.default_rng(500)
-    return [str(mrid) for group in groups for mrid in rng.choice(group, EACH, replace=False)]
+    return [str(mrid) for group in grouped(oracle) for mrid in rng.choice(group, EACH, replace=False)]
+
+
+def test_1000_batches_equal_the_whole_and_brute_force_and_can_be_undone(simbench, oracle):
+    branches = simbench.table_branches[SWITCH_BRANCH]
+    mrids = simbench.switches["mrid"].tolist()
+    row_of = {mrid: row for row, mrid in enumerate(mrids)}
+    groups = [branches[[row_of[mrid] for mrid in group]] for group in grouped(oracle)]
+    assert [len(group) for group in groups] == [len(set(group.tolist())) for group in groups]
+    state = simbench.graph, simbench.normal_conducting, simbench.node_sources
+    assert check_batches(*state, groups, count=1_000, brute_every=25) > 900
 
 
 def test_500_switches_lose_what_deletion_loses(simbench, oracle):
