@@ -61,31 +61,6 @@ def test_barriers_and_ignored_status(twin):
     assert mrids(whole, "nodes") == {"S", "T", *"123456"}
 
 
-@pytest.mark.parametrize(
-    ("change", "field", "rule"),
-    [
-        ({"kind": "sideways"}, "kind", "one of connected, upstream"),
-        ({"start": []}, "start", "name at least one"),
-        ({"start": "b3"}, "start", "a list of mrids"),
-        ({"start": [3]}, "start", "a list of mrids"),
-        ({"phases": "ABX"}, "phases", "letters A, B, C, N"),
-        ({"phases": "N"}, "phases", "N alone"),
-        ({"phases": 7}, "phases", "a phase code"),
-        ({"terminal": 3}, "terminal", "one of 1, 2"),
-        ({"terminal": True}, "terminal", "one of 1, 2"),
-        ({"mode": "x"}, "mode", "flow, exclusive"),
-        ({"state": "past"}, "state", "current, normal"),
-        ({"include_barriers": 1}, "include_barriers", "true or false"),
-        ({"ignore_status": True}, "ignore_status", "kind downstream takes no ignore_status"),
-        ({"colour": "red"}, "colour", "no such field"),
-    ],
-)
-def test_requests_are_checked(change, field, rule):
-    with pytest.raises(TraceError, match=rule) as raised:
-        TraceRequest.from_json({"kind": "downstream", "start": ["b3"]} | change)
-    assert raised.value.field == field
-
-
 def test_what_is_needed_and_what_exists(twin):
     for missing in ("kind", "start"):
         with pytest.raises(TraceError, match="name at least|it is needed"):
@@ -96,18 +71,6 @@ def test_what_is_needed_and_what_exists(twin):
         traced(twin, kind="connected", start=["S"], barriers=["load 3"])
     with pytest.raises(TraceError, match="no line, switch or transformer"):
         traced(twin, kind="connected", start=["S"], terminal=1)
-
-
-def test_ids_go_round():
-    request = TraceRequest.from_json(
-        {"kind": "downstream", "start": ["b3", "Süd/1"], "mode": "exclusive", "phases": "BA"}
-    )
-    trace_id = request.to_id("model", 12)
-    assert TraceRequest.from_id(trace_id) == (request, "model", 12)
-    assert request.phases == "AB" and request.to_id("model", 12) == trace_id != request.to_id("model", 13)
-    for broken in ("", "%%%", "AAAA", trace_id[:-4], "x" * 9000, "eJyLVkpUitUBAAg_AiA"):
-        with pytest.raises(TraceError):
-            TraceRequest.from_id(broken)
 
 
 def test_geojson_and_csv(twin):
