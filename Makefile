@@ -113,5 +113,5 @@ lock: $(STAMPS)/uv
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) web/viewer/vendor dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/viewer/vendor tests/web/vendor dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Copies what the viewer needs from npm's packages into vendor/, as package-lock.json pins them.
+"""Copies what the viewer and its tests need from npm's packages into vendor/, as package-lock.json pins them.
 
 Runs with npm from PATH, or where there is none (or one too old for the lock) with PyPI's build of it.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 VIEWER = Path(__file__).resolve().parent
 ROOT = VIEWER.parent.parent
+TESTS = ROOT / "tests" / "web" / "vendor"
 OLDEST_NPM = 7  # the first to read a lock of version 3
 
 # Name in vendor/ -> file in node_modules/. The worker is found beside the module by its own name.
@@ -26,6 +27,9 @@ FILES = {
     "maplibre-gl-worker.mjs": "maplibre-gl/dist/maplibre-gl-worker.mjs",
     "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",  # last: to make, it stands for all
 }
+
+# The same for the tests' vendor/, which is not shipped: how maps read an exported pyramid.
+TEST_FILES = {"pmtiles.js": "pmtiles/dist/pmtiles.js"}
 
 
 def npm_is_usable(npm: str) -> bool:
@@ -63,11 +67,11 @@ def install(npm: str, folder: Path) -> Path:
     return folder / "node_modules"
 
 
-def copy(node_modules: Path, vendor: Path) -> None:
-    """Replaces what is in vendor/ by FILES, in their order."""
+def copy(node_modules: Path, vendor: Path, files: dict[str, str]) -> None:
+    """Replaces what is in vendor/ by the files, in their order."""
     shutil.rmtree(vendor, ignore_errors=True)
     vendor.mkdir()
-    for name, source in FILES.items():
+    for name, source in files.items():
         shutil.copyfile(node_modules / source, vendor / name)
 
 
@@ -75,7 +79,10 @@ def main() -> int:
     npm = find_npm(Path(sys.executable).parent)
     with tempfile.TemporaryDirectory(prefix="gridtwin-viewer-") as folder:
         try:
-            copy(install(npm, Path(folder)), VIEWER / "vendor")
+            node_modules = install(npm, Path(folder))
+            if TESTS.parent.is_dir():  # not where there is only a distribution
+                copy(node_modules, TESTS, TEST_FILES)
+            copy(node_modules, VIEWER / "vendor", FILES)
         except subprocess.CalledProcessError as error:
             print(f"The viewer's engine could not be installed: {npm} ended with {error.returncode}.")
             return 1
