@@ -57,7 +57,7 @@ def test_extents_and_traces_agree(part):
             for mode in ("flow", "exclusive"):
                 check(extent.downstream(*arguments, mode), trace.downstream(*arguments, mode), graph)
             if branches:
-                heads = (branches, graph.branch_u[branches], branches + [0])
+                heads = (branches, graph.branch_u[branches], [*branches, 0])
                 check(extent.subnetwork(*state, *heads), trace.subnetwork(*state, *heads), graph)
 
 
