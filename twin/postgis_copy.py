@@ -74,17 +74,26 @@ def points(lnglat: NDArray[np.float64]) -> Column:
 def lines(geometry: LineStrings) -> Column:
     """Lines as geometry; null where empty."""
     counts = np.diff(geometry.offsets)
-    heads = np.zeros(len(counts), _EWKB_LINE)
-    heads["order"], heads["type"], heads["srid"], heads["count"] = 1, _LINESTRING | _WITH_SRID, SRID, counts
     null = counts == 0
-    sizes = np.where(null, 0, heads.itemsize + counts * 16)
+    sizes = np.where(null, 0, _EWKB_LINE.itemsize + counts * 16)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     data = np.empty(int(offsets[-1]), np.uint8)
-    starts = offsets[:-1][~null]
-    data[starts[:, None] + np.arange(heads.itemsize)] = heads[~null].view(np.uint8).reshape(-1, heads.itemsize)
-    body = np.ascontiguousarray(geometry.coordinates, "<f8").view(np.uint8).reshape(-1)
-    data[_ranges(starts + heads.itemsize, counts[~null] * 16)] = body
+    for start in range(0, len(counts), ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, len(counts))
+        body = geometry.coordinates[geometry.offsets[start] : geometry.offsets[stop]]
+        placed = counts[start:stop]
+        _write_lines(data[offsets[start] : offsets[stop]], placed[placed > 0], body)
     return Column(offsets, data, null)
+
+
+def _write_lines(out: Bytes, counts: NDArray[np.int64], coordinates: NDArray[np.float64]) -> None:
+    """Placed lines one after the other."""
+    heads = np.zeros(len(counts), _EWKB_LINE)
+    heads["order"], heads["type"], heads["srid"], heads["count"] = 1, _LINESTRING | _WITH_SRID, SRID, counts
+    sizes = counts * 16
+    at = np.cumsum(heads.itemsize + sizes) - sizes
+    _write(out, at - heads.itemsize, heads)
+    out[_ranges(at, sizes)] = np.ascontiguousarray(coordinates, "<f8").view(np.uint8).reshape(-1)
 
 
 def _pieces(pieces: Sequence[bytes]) -> Column:

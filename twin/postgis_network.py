@@ -13,6 +13,7 @@ from twin import postgis_copy as copy
 from twin.components import COMPONENTS, Component, Field, Table
 from twin.geometry import LineStrings
 from twin.network import Network
+from twin.packed import pack, unpack
 from twin.places import table_lnglat
 from twin.postgis_copy import Column
 from twin.postgis_session import Connection
@@ -66,6 +67,15 @@ async def write_network(connection: Connection, network: Network) -> None:
     await connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
     for table in _ORDER:
         await _write_table(connection, _BY_TABLE[table], network, number)
+    for (table, column), data in pack(network):
+        await connection.execute(
+            "INSERT INTO network_column (model, class, name, data) VALUES ($1, $2, $3, $4)",
+            number,
+            table,
+            column,
+            data,
+            timeout=COPY_S,
+        )
     for table in _ORDER:  # the parents' statistics: views read those
         await connection.execute(f"ANALYZE {sql_name(_BY_TABLE[table])}", timeout=COPY_S)
 
@@ -134,13 +144,24 @@ def _column(field: Field, values: NDArray[Any]) -> Column:
 
 
 async def read_network(connection: Connection, model: str) -> Network | None:
-    """The network of a model, made of its tables; None where it is not kept."""
+    """The network of a model, packed or else from its tables; None where it is not kept.
+
+    What comes from the tables may be of another model: they were changed then.
+    """
     found = await connection.fetchrow("SELECT number, name FROM network_model WHERE model = $1", model)
     if found is None:
         return None
-    tables = {c.table: await _read_table(connection, c, found["number"]) for c in COMPONENTS}
-    geometry = await _read_lines(connection, found["number"])
-    return Network.from_tables(found["name"], tables, geometry)
+    rows = await connection.fetch(
+        "SELECT class, name, data FROM network_column WHERE model = $1", found["number"], timeout=COPY_S
+    )
+    packed = {(row["class"], row["name"]): row["data"] for row in rows}
+    return unpack(found["name"], model, packed) or await read_tables(connection, found["number"], found["name"])
+
+
+async def read_tables(connection: Connection, number: int, name: str) -> Network:
+    """The network made of its class tables alone."""
+    tables = {c.table: await _read_table(connection, c, number) for c in COMPONENTS}
+    return Network.from_tables(name, tables, await _read_lines(connection, number))
 
 
 async def _read_table(connection: Connection, component: Component, number: int) -> Table:

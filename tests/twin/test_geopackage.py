@@ -13,21 +13,18 @@ import numpy as np
 import pyogrio
 import pytest
 
-from tests.twin.networks import F1, draw, rng_network
+from tests.twin.networks import F1, draw
 from twin.engine import Twin
-from twin.events import ModelReplaced, Operation, Position, SwitchOperated
+from twin.events import Operation
 from twin.geopackage import GeoPackageStore
 from twin.network import Network
 from twin.store import (
     Head,
-    IdempotencyConflict,
-    StaleRevision,
     StoreError,
     StoreInvalid,
     StoreLocked,
     StoreMissing,
 )
-from twin.transitions import SwitchingError
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["nodes", "lines", "switches", "transformers", "sources", "consumers", "substations"]
@@ -65,18 +62,6 @@ def reading(path: Path) -> Iterator[GeoPackageStore]:
 # --- what comes back ----------------------------------------------------------------------------------------------
 
 
-def test_random_networks_come_back_whole(tmp_path):
-    for seed in range(25):
-        network = rng_network(seed)
-        path = tmp_path / f"{seed}.gpkg"
-        with Twin.load(network, GeoPackageStore(path, write=True, create=True)):
-            pass
-        with reading(path) as store:
-            again = store.read_network(network.model)
-        assert again.model == network.model and again.name == network.name
-        np.testing.assert_array_equal(again.line_geometry.coordinates, network.line_geometry.coordinates)
-
-
 def test_simbench_comes_back_whole(simbench, tmp_path):
     path = tmp_path / "simbench.gpkg"
     with Twin.load(simbench, GeoPackageStore(path, write=True, create=True)) as twin:
@@ -88,25 +73,6 @@ def test_simbench_comes_back_whole(simbench, tmp_path):
         assert again.network.model == simbench.model
         assert again.revision == 2
         assert np.array_equal(again.current.energized, before.energized)
-
-
-def test_log_and_state_survive(loaded):
-    with opened(loaded) as twin:
-        twin.switch([Operation("b3", True)], note="fault", author="ann")
-        twin.switch([Operation("b5", False)])
-        before, moved = twin.current, twin.current.state.since[twin.network.mrids.find("b3").row]
-    with opened(loaded) as twin:
-        assert np.array_equal(twin.current.state.open, before.state.open)
-        assert np.array_equal(twin.current.energized, before.energized)
-        assert twin.current.state.since[twin.network.mrids.find("b3").row] == moved
-        log = list(twin.store.events())
-    assert [recorded.revision for recorded in log] == [1, 2, 3]
-    assert [(r.author, r.note) for r in log] == [("me", "first"), ("ann", "fault"), ("", "")]
-    assert isinstance(log[0].event, ModelReplaced)
-    assert log[1].event == SwitchOperated((Operation("b3", True),))
-    assert log[0].recorded_at <= log[1].recorded_at <= log[2].recorded_at
-    with reading(loaded) as store:
-        assert [r.revision for r in store.events(after=1, until=2)] == [2]
 
 
 # --- durability ---------------------------------------------------------------------------------------------------
@@ -262,22 +228,6 @@ def test_gdal_opens_the_layers(loaded):
 # --- loading again ------------------------------------------------------------------------------------------------
 
 
-def test_a_second_model_carries_positions(loaded):
-    with opened(loaded) as twin:
-        twin.switch([Operation("b1", True), Operation("b3", True), Operation("b5", False), Operation("b7", True)])
-    new = small(more={"switches": {"mrid": ["b1", "b3 new", "b5", "b7"], "kind": ["Switch"] * 3 + ["Jumper"]}})
-    with Twin.load(new, GeoPackageStore(loaded, write=True), note="new") as twin:
-        event = list(twin.store.events())[-1].event
-        assert isinstance(event, ModelReplaced)
-        assert set(event.carried) == {Position("b1", 7), Position("b5", 0)}
-        assert set(event.vanished) == {"b3", "b7"}
-        positions = dict(zip(new.switches["mrid"].tolist(), twin.current.state.open.tolist(), strict=True))
-        assert positions == {"b1": 7, "b3 new": 0, "b5": 0, "b7": 0}
-    with opened(loaded) as twin:
-        assert (twin.revision, twin.network.model) == (3, new.model)
-        assert np.array_equal(twin.current.state.open, [positions[m] for m in new.switches["mrid"].tolist()])
-
-
 def test_a_failed_load_changes_nothing(loaded, monkeypatch):
     before = loaded.read_bytes()
     store = GeoPackageStore(loaded, write=True)
@@ -286,42 +236,13 @@ def test_a_failed_load_changes_nothing(loaded, monkeypatch):
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("twin.geopackage._line_blobs", fails)  # after the log entry and the nodes were written
+        patch.setattr("twin.geopackage_layers._line_blobs", fails)  # after the log entry and the nodes were written
         with pytest.raises(OSError, match="no space left"):
             Twin.load(small(opened=""), store)
     assert store.head() == Head(1, small().model)
     assert store.read_network(small().model).model == small().model
     store.close()
     assert loaded.read_bytes() == before
-
-
-# --- writing twice ------------------------------------------------------------------------------------------------
-
-
-def test_a_key_is_answered_once(loaded):
-    batch = [Operation("b3", True)]
-    with opened(loaded) as twin:
-        first = twin.switch(batch, idempotency_key="k1")
-        assert first.deenergized.customers == 2
-        assert twin.switch(batch, idempotency_key="k1") == first
-        assert twin.revision == 2
-        with pytest.raises(IdempotencyConflict, match="'k1' was used before with a different request"):
-            twin.switch([Operation("b1", True)], idempotency_key="k1")
-    with opened(loaded) as twin:  # remembered for good
-        assert twin.switch(batch, idempotency_key="k1") == first
-        assert twin.switch(batch, idempotency_key="k2").deenergized.nodes == 0
-        assert twin.revision == 3
-
-
-def test_refused_writes_leave_no_trace(loaded):
-    with opened(loaded) as twin:
-        before = twin.current
-        with pytest.raises(StaleRevision, match="expected revision 7, but the log is at 1"):
-            twin.switch([Operation("b3", True)], expected_revision=7, idempotency_key="k")
-        with pytest.raises(SwitchingError):
-            twin.switch([Operation("b3", True), Operation("c2", True)], idempotency_key="k")
-        assert twin.current is before and len(list(twin.store.events())) == 1
-        assert twin.switch([Operation("b3", True)], expected_revision=1, idempotency_key="k").revision == 2
 
 
 def test_subscribers_hear_of_what_is_written(loaded):

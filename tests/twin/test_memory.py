@@ -8,7 +8,7 @@ from tests.twin.networks import F1, draw
 from twin.engine import Twin
 from twin.events import Operation
 from twin.memory import MemoryStore
-from twin.store import IdempotencyConflict, StaleRevision, StoreInvalid
+from twin.store import StaleRevision, StoreInvalid
 
 
 @pytest.fixture
@@ -31,15 +31,6 @@ def test_a_twin_of_a_part_of_a_log_goes_on_counting(network):
     assert [recorded.revision for recorded in later.events(after=3)] == [4]
     assert [recorded.revision for recorded in later.events(after=0, until=3)] == [3]
     assert list(later.events(until=2)) == []
-
-
-def test_a_repeated_request_is_answered_as_the_first_time(network):
-    twin = Twin(network)
-    first = twin.switch([Operation("b3", True)], idempotency_key="k")
-    assert twin.switch([Operation("b3", True)], idempotency_key="k") == first
-    assert twin.revision == 1
-    with pytest.raises(IdempotencyConflict, match="'k'"):
-        twin.switch([Operation("b3", False)], idempotency_key="k")
 
 
 def test_a_refused_request_leaves_nothing(network):

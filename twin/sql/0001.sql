@@ -24,6 +24,22 @@ COMMENT ON COLUMN network_model.model IS 'hash of its content';
 COMMENT ON COLUMN network_model.name IS 'name for people';
 COMMENT ON COLUMN network_model.written_at IS 'when it was loaded into this database';
 
+CREATE TABLE network_column (
+  model integer NOT NULL REFERENCES network_model (number),
+  class text NOT NULL,
+  name text NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (model, class, name)
+);
+ALTER TABLE network_column ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TRIGGER keeps_rows BEFORE UPDATE OR DELETE ON network_column
+  FOR EACH ROW EXECUTE FUNCTION refuse_edit('a model is read-only: load a source with gridtwin');
+COMMENT ON TABLE network_column IS 'the class tables once more, packed for a quick start; used where the hash of the whole is the model';
+COMMENT ON COLUMN network_column.model IS 'number of the model in network_model';
+COMMENT ON COLUMN network_column.class IS 'the class table';
+COMMENT ON COLUMN network_column.name IS 'its column';
+COMMENT ON COLUMN network_column.data IS 'zlib: little-endian numbers, or UTF-8 with NUL between values';
+
 CREATE TABLE head (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   revision bigint NOT NULL DEFAULT 0,

@@ -1,0 +1,66 @@
+"""A network as compressed columns, for stores that want it back quickly. What comes back is checked by its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+
+from twin.components import COMPONENTS, TEXT, Component, Field, Table, TableError
+from twin.geometry import LineStrings
+from twin.network import Network, NetworkError
+
+Key = tuple[str, str]
+"""Table and column."""
+
+LEVEL = 1
+_BROKEN = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
+_DTYPES = {"row": "<i4", "phases": "u1", "flag": "?", "count": "<i4", "real": "<f8"}
+_OFFSETS, _COORDINATES = ("line_geometry", "offsets"), ("line_geometry", "coordinates")
+
+
+def pack(network: Network) -> Iterator[tuple[Key, bytes]]:
+    """Every column of a network, compressed."""
+    for component in COMPONENTS:
+        for field in component.fields:
+            yield (component.table, field.name), _packed(_bytes(field, network.tables[component.table][field.name]))
+    yield _OFFSETS, _packed(network.line_geometry.offsets.astype("<i8").tobytes())
+    yield _COORDINATES, _packed(network.line_geometry.coordinates.astype("<f8").tobytes())
+
+
+def unpack(name: str, model: str, columns: Mapping[Key, bytes]) -> Network | None:
+    """The network of that model; None where the columns are not it, whole and unchanged."""
+    try:
+        tables = {component.table: _table(component, columns) for component in COMPONENTS}
+        offsets = np.frombuffer(isal_zlib.decompress(columns[_OFFSETS]), "<i8").astype(np.int64)
+        coordinates = np.frombuffer(isal_zlib.decompress(columns[_COORDINATES]), "<f8").astype(np.float64)
+        network = Network.from_tables(name, tables, LineStrings(offsets, coordinates.reshape(-1, 2)))
+    except (KeyError, ValueError, _BROKEN, TableError, NetworkError):
+        return None
+    return network if network.model == model else None
+
+
+def _packed(data: bytes) -> bytes:
+    return bytes(isal_zlib.compress(data, LEVEL))
+
+
+def _bytes(field: Field, column: NDArray[Any]) -> bytes:
+    if field.kind == "text":
+        return "".join(value + "\0" for value in column.tolist()).encode()
+    return column.astype(_DTYPES[field.kind]).tobytes()
+
+
+def _table(component: Component, columns: Mapping[Key, bytes]) -> Table:
+    return Table(
+        component, {field.name: _column(field, columns[component.table, field.name]) for field in component.fields}
+    )
+
+
+def _column(field: Field, packed: bytes) -> NDArray[Any]:
+    data = isal_zlib.decompress(packed)
+    if field.kind == "text":
+        return np.array(data.decode().split("\0")[:-1], dtype=TEXT)
+    return np.frombuffer(data, _DTYPES[field.kind])
