@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.engine import Twin
+from web.common_headers import COMMON_HEADERS, SHARED_HEADERS
 from web.context import Context
 from web.errors import RULES, Located, Overloaded, failed, http_failed, unexpected
 from web.metrics import CountRequests
@@ -24,12 +25,6 @@ from web.settings import Settings
 
 SHARED = ("/tiles/", "/style.json")
 """Paths whose answers pages of other sites may read; nothing else, and no write."""
-COMMON_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
-SHARED_HEADERS = [
-    *COMMON_HEADERS,
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Gridtwin-Revision, Gridtwin-Left-Out"),
-]
 
 
 def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
@@ -37,9 +32,9 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     context = Context(twin, settings or Settings(), OPERATIONS)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
-        yield
+        yield {"ready": context.ready}
         context.close()
         with suppress(asyncio.CancelledError, Overloaded):  # stopped, or too busy, before it was done
             await warming

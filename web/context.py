@@ -23,6 +23,7 @@ from web.live_tiles import LiveTiles
 from web.log import lineage
 from web.metrics import Metrics
 from web.openapi import Operation
+from web.ready import ReadyAnswers
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
 from web.settings import Settings
 from web.stream import Stream
@@ -41,6 +42,7 @@ class Context:
         self.twin, self.settings, self.operations = twin, settings, operations
         self.workers = Workers(settings.threads, settings.max_waiting)
         self.metrics = Metrics()
+        self.ready = ReadyAnswers(self.metrics, settings.cache_bytes)
         self.lineage = lineage(twin)
         self.stream = Stream(twin, settings)
         self.tiles = LiveTiles(twin, settings.cache_bytes)
@@ -63,7 +65,9 @@ class Context:
         self.workers.close()
 
     def _changed(self, change: Change) -> None:
-        self.stream.announce(change, self.tiles.follow(change))
+        stale = self.tiles.follow(change)
+        self.ready.drop()
+        self.stream.announce(change, stale)
 
     # --- derived of the network -------------------------------------------------------------------------------
 

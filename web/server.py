@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from web.context import Context
+from web.ready import ReadyProtocol
 from web.settings import Settings
 
 Told = Callable[[str, int], None]
@@ -53,7 +54,7 @@ def make_server(app: Starlette, settings: Settings, started: Told = lambda host,
     """A server that has not started; for tests and for embedding."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=ReadyProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",

@@ -16,6 +16,7 @@ from tiles.style import style
 from twin import phases as phase_codes
 from twin.state import Snapshot
 from twin.traces import TraceResult
+from web.common_headers import SHARED_HEADERS
 from web.context import Context, context
 from web.errors import Gone, InvalidValue
 from web.fields import Query, integer
@@ -51,6 +52,7 @@ async def tile(request: Request) -> Response:
 async def answer(request: Request, address: Address, asked: Asked) -> Response:
     """The tile that lies there, as it is asked for."""
     here = context(request)
+    ready = here.ready.by_target  # taken before the state, so that an answer is never kept beyond it
     moment = await _moment(here, asked, address)
     trace = None if asked.trace is None else await here.trace_by_id(asked.trace)
     encoding = encoding_of(request)
@@ -68,7 +70,10 @@ async def answer(request: Request, address: Address, asked: Asked) -> Response:
         here.metrics.tile_cache["not_modified"] += 1
         return not_modified(etag, headers)
     found = await _tile(here, key, moment, asked, trace)
-    return await _sent(here, found, encoding, headers)
+    response = await _sent(here, found, encoding, headers)
+    if asked.view.is_live and encoding == "gzip" and request.method == "GET":
+        here.ready.add(ready, request, response, SHARED_HEADERS)
+    return response
 
 
 async def _tile(here: Context, key: TileKey, moment: Moment, asked: Asked, trace: TraceResult | None) -> CachedTile:
