@@ -78,6 +78,7 @@ def write_trace(result: TraceResult, path: Path) -> None:
                 driver="GPKG",
                 geometry_type="LineString" if name == "lines" else "Point",
                 promote_to_multi=False,
+                dataset_options={"VERSION": "1.2"},
             )
         whole.replace(path)
 

@@ -40,8 +40,8 @@ def test_of_several_feeders_each_node_has_its_own():
     apart = trace(twin, kind="subnetwork", start=starts).to_json()
     belongs = {node["mrid"]: node["feeders"] for node in apart["nodes"]}
     assert belongs == {
-        **dict.fromkeys("12", ["feeder b0"]),
-        **dict.fromkeys("34", ["feeder b2"]),
+        **{node: ["feeder b0"] for node in "12"},
+        **{node: ["feeder b2"] for node in "34"},
         "5": ["feeder b6"],
     }
     twin.switch([Operation("b5", open=False)])

@@ -50,8 +50,8 @@ def test_direction_at_a_start():
     }
     assert mrids(at_node, "nodes") == ["q"]
     at_both = trace(twin, kind="direction", start=["c2", "q"]).to_json()
-    assert [(edge["mrid"], edge["depth"]) for edge in at_both["edges"]][0] == ("c2", 0)
-    assert sorted(mrids(at_both)) == ["b7", "c2", "c3"]
+    assert {edge["mrid"]: edge["depth"] for edge in at_both["edges"]} == {"c2": 0, "c3": 1, "b7": 1}
+    assert mrids(at_both)[0] == "c2"
     of_feeder = trace(twin, kind="direction", start=["feeder b7"]).to_json()
     assert (mrids(of_feeder), mrids(of_feeder, "nodes")) == (["b7"], ["x"])
 

@@ -15,6 +15,7 @@ from twin.network import Network
 from twin.traces import TraceRequest
 
 DOWN = {"kind": "downstream", "start": ["SW1"]}
+OPEN = {"mrid": "SW1", "open": True}
 
 
 def test_a_trace_has_elements_sums_and_a_place(reader: Client, network: Network) -> None:
@@ -77,6 +78,7 @@ def test_the_normal_state_can_be_traced_while_a_switch_is_open(client: Client) -
         ("text/csv", "text/csv; charset=utf-8"),
         ("text/*;q=0.9, application/json;q=0.1", "text/csv; charset=utf-8"),
         ("text/html, */*;q=0.1", "application/json"),
+        ("application/geopackage+sqlite3", "application/geopackage+sqlite3"),
     ],
 )
 def test_a_trace_comes_in_the_form_asked_for(reader: Client, accept: str, media_type: str) -> None:
@@ -128,6 +130,23 @@ def test_a_form_that_is_not_on_offer_is_refused(reader: Client, accept: str) -> 
         ({**DOWN, "elements": None}, 400, "/elements"),
         ({**DOWN, "elements": []}, 400, "/elements"),
         ({**DOWN, "scenario": 1}, 400, "/scenario"),
+        ({**DOWN, "n": 2}, 400, "/n"),
+        ({**DOWN, "to": ["n1"]}, 400, "/to"),
+        ({"kind": "shortest_path", "start": ["n1"]}, 400, "/to"),
+        ({"kind": "shortest_path", "start": ["n1"], "to": ["n2", "gone"]}, 404, "/to/1"),
+        ({"kind": "shortest_path", "start": ["n1"], "to": ["n2"], "weight": "price"}, 400, "/weight"),
+        ({"kind": "protection", "start": ["n1"], "n": 0}, 400, "/n"),
+        ({"kind": "isolation", "start": ["n1"], "phases": "A"}, 400, "/phases"),
+        ({"kind": "outage"}, 400, "/operations"),
+        ({"kind": "outage", "operations": []}, 400, "/operations"),
+        ({"kind": "outage", "operations": [{"mrid": "SW1"}]}, 400, "/operations/0/open"),
+        ({"kind": "outage", "operations": [OPEN, {**OPEN, "phases": "X"}]}, 400, "/operations/1/phases"),
+        ({"kind": "outage", "operations": [OPEN, {**OPEN, "mrid": "gone"}]}, 404, "/operations/1/mrid"),
+        ({"kind": "outage", "operations": [OPEN, {**OPEN, "open": False}]}, 422, "/operations/1/mrid"),
+        ({"kind": "outage", "operations": [OPEN, {**OPEN, "mrid": "L2"}]}, 422, "/operations/1/mrid"),
+        ({"kind": "outage", "operations": [{**OPEN, "mrid": "J"}]}, 422, "/operations/0/mrid"),
+        ({"kind": "outage", "operations": [{**OPEN, "phases": "N"}]}, 422, "/operations/0/mrid"),
+        ({"kind": "outage", "operations": [OPEN], "start": ["n1"]}, 400, "/start"),
     ],
 )
 def test_a_wrong_body_names_the_field(reader: Client, body: object, status: int, field: str) -> None:
@@ -147,11 +166,37 @@ def test_a_wrong_body_names_the_field(reader: Client, body: object, status: int,
         ("kind=downstream&start=SW1&elements=none", 400, "elements"),
         ("kind=downstream&kind=upstream&start=SW1", 400, "kind"),
         ("kind=downstream&start=SW1&colour=1", 400, "colour"),
+        ("kind=downstream&start=SW1&n=1", 400, "n"),
+        ("kind=protection&start=SW1&n=0", 400, "n"),
+        ("kind=outage", 400, "operations"),
+        ("kind=outage&open=gone", 404, "open"),
+        ("kind=outage&open=L2", 422, "open"),
+        ("kind=outage&open=SW1&close=SW1", 422, "close"),
+        ("kind=outage&operations=SW1", 400, "operations"),
+        ("kind=outage&operations=[]", 400, "operations"),
+        ('kind=outage&operations={"mrid":"SW1","open":true,"phases":"Q"}', 400, "operations"),
+        ('kind=outage&operations={"mrid":"SW1","open":true,"phases":"N"}', 422, "operations"),
     ],
 )
 def test_a_wrong_link_names_the_parameter(reader: Client, query: str, status: int, field: str) -> None:
     answer = reader.get(f"/api/traces?{query}")
     assert (answer.status_code, answer.json()["field"]) == (status, field)
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "application/geo+json", "application/geopackage+sqlite3"])
+def test_a_file_has_no_pages(reader: Client, accept: str) -> None:
+    answer = reader.post("/api/traces", {**DOWN, "elements": "page"}, headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["field"]) == (400, "/elements")
+
+
+def test_a_batch_has_a_limit_and_operates_nothing(network: Network, connect: Connect) -> None:
+    client = connect(Twin(network), max_operations=2)
+    batch = [{"mrid": mrid, "open": True} for mrid in ("SW1", "CB1", "CB2")]
+    answer = client.post("/api/traces", {"kind": "outage", "operations": batch})
+    assert (answer.status_code, answer.json()["field"]) == (400, "/operations")
+    assert "2 is the limit" in answer.json()["detail"]
+    told = client.post("/api/traces", {"kind": "outage", "operations": batch[:2]}).json()
+    assert (told["lost"]["customers"], client.get("/api/network").json()["customers_out"]) == (4, 0)
 
 
 def test_a_dead_start_is_no_error(client: Client) -> None:
@@ -164,8 +209,7 @@ def test_a_dead_start_is_no_error(client: Client) -> None:
 
 
 def test_pages_hold_every_element_once(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("twin.trace_result",):
-        monkeypatch.setattr(f"{module}.PAGE", 4)
+    monkeypatch.setattr("twin.trace_result.PAGE", 4)
     whole = reader.post("/api/traces", {"kind": "connected", "start": ["b"]}).json()
     page = reader.post("/api/traces", {"kind": "connected", "start": ["b"], "elements": "page"}).json()
     assert page["next"].startswith(f"http://twin.test/api/traces/{whole['id']}/elements?after=")
