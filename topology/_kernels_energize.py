@@ -58,6 +58,20 @@ def next_set(masks: Masks, first: int) -> int:
 
 
 @kernel
+def uniform(masks: Masks, limit: int) -> bool:
+    """Whether all masks, at least one, have the same phases of `limit`; eight at a time."""
+    every = np.uint64(0x0101010101010101)
+    first = np.uint64(masks[0]) * every
+    stray = np.uint64(0)
+    whole = masks.size // 8 * 8
+    for word in masks[:whole].view(np.uint64):
+        stray |= word ^ first
+    for at in range(whole, masks.size):
+        stray |= np.uint64(masks[at] ^ masks[0])
+    return not stray & np.uint64(limit) * every
+
+
+@kernel
 def sweep(
     lo: int, hi: int, straight: Ints, parent_branch: Ints, end: Ints, conducting: Masks, energized: Masks
 ) -> None:

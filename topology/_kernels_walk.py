@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from topology._kernels_energize import next_set, uniform
 from topology._kernels_extent import OPEN, PHASE_END
 from topology.jit import kernel
 from topology.masks import Ints, Longs, Masks, Signs
@@ -79,17 +80,51 @@ def hangs(
     sources: Masks,
 ) -> bool:
     """Whether nothing feeds the subtree of a node but its parent branch: no chord that conducts, no source inside."""
-    fed = np.uint8(0)
-    for node in range(top + (1 if parent[top] < 0 else 0), end[top]):
-        fed |= sources[node]
-    if fed & 7:
-        return False
+    inside = sources[: end[top]]
+    node = next_set(inside, top + (1 if parent[top] < 0 else 0))
+    while node < inside.size:
+        if inside[node] & 7:
+            return False
+        node = next_set(inside, node + 1)
     for i in range(np.searchsorted(chord_end_node, top), chord_end_node.size):
         if chord_end_node[i] >= end[top]:
             break
         if conducting[chord_end_branch[i]] & 7:
             return False
     return True
+
+
+@kernel
+def run_below(
+    node: int,
+    branch: int,
+    limit: int,
+    parent: Ints,
+    parent_branch: Ints,
+    end: Ints,
+    chord_end_node: Ints,
+    chord_end_branch: Ints,
+    u: Ints,
+    v: Ints,
+    conducting: Masks,
+    sources: Masks,
+    energized: Masks,
+) -> tuple[int, int, int]:
+    """The interval that hangs on a node, or on a branch where that is not -1, and its phases; these are 0 if they vary.
+
+    They are 0, too, where something else feeds the interval as well, and for a branch that is open or a chord.
+    """
+    top = node
+    if branch >= 0:
+        top = max(u[branch], v[branch])
+        if parent_branch[top] != branch or not conducting[branch] & limit:
+            return 0, 0, 0
+    mask = energized[top] & limit
+    if not uniform(energized[top : end[top]], limit):
+        return 0, 0, 0
+    if not hangs(top, parent, end, chord_end_node, chord_end_branch, conducting, sources):
+        return 0, 0, 0
+    return top, int(end[top]), int(mask)
 
 
 @kernel

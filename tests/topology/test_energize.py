@@ -123,6 +123,16 @@ def test_the_next_set_mask():
                 assert _kernels_energize.next_set(part, first) == (after[0] if after else part.size)
 
 
+def test_masks_alike_in_some_phases():
+    for size in (1, 7, 8, 9, 30):
+        for odd in range(size):
+            masks = np.full(size, 15, np.uint8)
+            assert _kernels_energize.uniform(masks, 7)
+            masks[odd] = 14
+            assert _kernels_energize.uniform(masks, 6)
+            assert _kernels_energize.uniform(masks, 7) == (size == 1)
+
+
 def test_networks_of_many_blocks():
     """Long enough for intervals that no chord touches, and chunks of every length."""
     rng = random.Random(5)
