@@ -132,14 +132,19 @@ def _upstream(
         return Found(search, search.dead(), rule, energized, (cut, feeds), region)
     search.grown = []
     node_mask, branch_mask = _above(search, cut, feeds, search.grown)
+    if feeding:
+        begins = np.zeros(graph.node_count, np.uint8)
+        np.bitwise_or.at(begins, *search.ends())
     for node in set(feeding.values()):
         around = slice(graph.indptr[node], graph.indptr[node + 1])
-        node_mask[node] |= np.bitwise_or.reduce(branch_mask[graph.adjacent_branch[around]])
+        passed = begins[node] | np.bitwise_or.reduce(branch_mask[graph.adjacent_branch[around]])
+        node_mask[node] |= passed & feeds[node] & ~search.sources[node]
     if search.stops:
-        met = _above(search, search.conducting, search.sources, [])[1] if search.barriers.size else branch_mask
+        if search.barriers.size:
+            met = _above(search, search.conducting, search.sources, [])[1]
+            branch_mask[search.barriers] = met[search.barriers]
         barred = np.flatnonzero(search.stop)
-        search.stop[barred[met[barred] == 0]] = 0
-        branch_mask[barred] = met[barred]
+        search.stop[barred[branch_mask[barred] == 0]] = 0
     return Found(search, search.extent(node_mask, rule, branch_mask), rule, energized, (cut, feeds), region)
 
 
