@@ -89,9 +89,14 @@ class LayerColumns:
         """The live part of every row."""
         return self._rows.supply(np.arange(len(self), dtype=np.int32))
 
+    @property
+    def place(self) -> LineStrings | NDArray[np.float64]:
+        """By row, a line, or lng and lat, not a number where it has no place."""
+        return self._rows.place
+
     @cached_property
     def places(self) -> Places:
-        """Where the rows are."""
+        """The same, to be asked for boxes and shapes."""
         place = self._rows.place
         return _Lines(place) if isinstance(place, LineStrings) else _Points(place)
 

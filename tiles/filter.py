@@ -86,7 +86,7 @@ class FilterMasks:
             raise ValueError("the snapshot is of another network than the masks")
         phases &= phase_codes.ABC
         with self._lock:
-            columns = self._columns_of(layer)
+            columns = self.columns(layer)
             if not condition.node.properties() & LIVE:
                 return self._static(condition.node, columns).yes
             key = (condition.key, layer, phases, id(snapshot))
@@ -109,10 +109,12 @@ class FilterMasks:
         truth: Truth = self._get((node.key, columns.layer), lambda: evaluate(node, LiveColumns(columns, None)), None)
         return truth
 
-    def _columns_of(self, layer: str) -> LayerColumns:
-        if layer not in self._columns:
-            self._columns[layer] = LayerColumns(self.network, layer)
-        return self._columns[layer]
+    def columns(self, layer: str) -> LayerColumns:
+        """The columns of a layer that never change, made when first asked for."""
+        with self._lock:
+            if layer not in self._columns:
+                self._columns[layer] = LayerColumns(self.network, layer)
+            return self._columns[layer]
 
     def _get(self, key: Hashable, make: Callable[[], Any], snapshot: Snapshot | None) -> Any:
         """A snapshot is held as long as its mask, so that its identity stays its own."""

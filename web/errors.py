@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -66,6 +66,14 @@ class NotAcceptable(ValueError):
         self.value, self.offered = value, offered
 
 
+class NoSuchResource(LookupError):
+    """A path that names something that does not exist; `known` are those that do."""
+
+    def __init__(self, field: str, value: str, known: Collection[str]) -> None:
+        super().__init__(f"no {field} {value!r}; there are {', '.join(known)}")
+        self.field, self.value = field, value
+
+
 class Gone(LookupError):
     """A pinned model or revision that is not served any more."""
 
@@ -126,6 +134,7 @@ RULES: dict[type[Exception], Rule] = {
         "No such feature",
         lambda e: {"field": "id", "value": e.id, "layer": e.layer},
     ),
+    NoSuchResource: Rule(404, "no-such-resource", "Not found here", lambda e: {"field": e.field, "value": e.value}),
     Gone: Rule(410, "gone", "Not served any more", lambda e: {"field": e.field, "value": e.value, "limit": e.present}),
     UnknownScenario: Rule(
         404, "no-such-scenario", "No such scenario", lambda e: {"field": "scenario", "value": e.scenario_id}

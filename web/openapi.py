@@ -67,6 +67,7 @@ GROUPS = {
     "switching": "Operating switches, and the log.",
     "scenarios": "What-ifs, which leave the live state alone.",
     "tiles": "Vector tiles of the live state.",
+    "ogc": "OGC API - Features and OGC API - Tiles.",
     "service": "About the server itself.",
 }
 

@@ -15,6 +15,7 @@ from web import (
     viewer_endpoints,
 )
 from web.metrics import CONTENT_TYPE
+from web.ogc_routes import ogc_operations
 from web.openapi import Operation, Parameter
 from web.responses import JSON
 from web.schema_words import COUNT, INSTANT, PHASES, TEXT, choice
@@ -360,5 +361,7 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_TILES, *_NETWORK, *_TRACES, *_SWITCHING, *_SCENARIOS, *_SERVICE)
+_OGC = ogc_operations(_VIEW, _TILE_PARAMETERS, _SEEN)
+
+OPERATIONS = (*_TILES, *_OGC, *_NETWORK, *_TRACES, *_SWITCHING, *_SCENARIOS, *_SERVICE)
 """Everything that is served, in the order in which routes are tried."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from web.ogc_schemas import OGC_SCHEMAS
 from web.schema_words import (
     BOUNDS,
     COUNT,
@@ -104,6 +105,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {"results": array(record({"mrid": TEXT, "name": TEXT, "class": TEXT, "feeder": TEXT, **PLACE}))}
     ),
     **TRACE_SCHEMAS,
+    **OGC_SCHEMAS,
     "FeatureCollection": record({"type": choice("FeatureCollection"), "features": array({"type": "object"})}),
     "SwitchingRequest": record(
         {},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from web.fields import Query
 from web.links import base_url
 from web.metrics import CONTENT_TYPE
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
+from web.version import version
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -60,7 +60,7 @@ def _gauges(here: Context) -> dict[str, tuple[str, float]]:
 async def openapi_json(request: Request) -> Response:
     """The OpenAPI 3.1 document."""
     Query(request.query_params).done()
-    document = openapi.document(context(request).operations, base_url(request), _version())
+    document = openapi.document(context(request).operations, base_url(request), version())
     return _constant(request, to_json(document), JSON)
 
 
@@ -78,10 +78,3 @@ def _constant(request: Request, data: bytes, media_type: str, more: Mapping[str,
     if etag_matches(request.headers.get("if-none-match"), etag):
         return not_modified(etag, headers)
     return body_response(request, data, media_type, headers=headers, etag=etag)
-
-
-def _version() -> str:
-    try:
-        return version("gridtwin")
-    except PackageNotFoundError:
-        return "0"

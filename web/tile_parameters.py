@@ -54,9 +54,12 @@ class Asked:
 DEFAULT = Asked(None, View(), None, phase_codes.ABC, None, None)
 
 
-def tile_parameters(query: Query, tileset: str) -> Asked:
-    """Reads what tiles, TileJSON and style have in common; raises InvalidValue, UnknownLayer or FilterError."""
-    layers: tuple[str, ...] | None = None
+def tile_parameters(query: Query, tileset: str, shown: tuple[str, ...] | None = None) -> Asked:
+    """Reads what tiles, TileJSON and style have in common; raises InvalidValue, UnknownLayer or FilterError.
+
+    shown: layers that are shown where none are chosen, all of them where None.
+    """
+    layers = shown
     if "layers" in query:
         layers = _layers(query.text("layers"), ("hexes",) if tileset == "hexes" else LAYER_NAMES)
     view = view_of(query)

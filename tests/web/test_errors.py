@@ -30,6 +30,7 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (errors.BodyTooLarge(10), 413),
     (errors.WrongMediaType("text/plain"), 415),
     (errors.NotAcceptable("image/png", ("text/csv",)), 406),
+    (errors.NoSuchResource("collectionId", "x", ("lines",)), 404),
     (errors.Gone("model", "a", "b"), 410),
     (RevisionAhead(9, 1), 404),
     (RevisionGone(1, "its network is not kept"), 410),
