@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measure import copy_seconds
 from benchmarks.topology_networks import BREAKER, COUPLER, SMALL_SWITCH, TIE, Shape, substations_of
 from topology.energize import Energizer, energize
 from topology.graph import Graph, build
 from topology.jit import warm_up
 from topology.masks import Masks
+from topology.measure import copy_seconds
 from topology.partitions import Partitions
 from topology.results import Start
 from topology.trace import downstream, upstream

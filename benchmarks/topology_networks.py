@@ -1,39 +1,18 @@
 """Seeded networks, straight into arrays: feeders of a given depth, with or without a mesh, and whole utilities."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topology.graph import Graph, build
+from topology.benchmark import Case, Inputs
+from topology.graph import build
 from topology.masks import Masks
 
 FEEDER_NODES = 2_000
 
-Inputs: TypeAlias = tuple[int, NDArray[np.int32], NDArray[np.int32], Masks, Masks, Masks]
-"""What `build` takes: node count, ends u and v, phases, conducting, sources."""
-
 LINE, BREAKER, COUPLER, TIE, SMALL_SWITCH = range(5)
 """What a branch of a utility is; a small switch is a fuse of a lateral or a switch in a trunk."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A numbered network in its normal state, one source."""
-
-    name: str
-    graph: Graph
-    conducting: Masks
-    sources: Masks
-    build_inputs: Inputs
-    kinds: Masks | None = None
-    """Of a utility: LINE … SMALL_SWITCH by branch, (branches,)."""
-
-    @property
-    def nodes(self) -> int:
-        """How many there are."""
-        return self.graph.node_count
 
 
 def radial(nodes: int, depth: int, ties: int = 0, seed: int = 0) -> Case:
@@ -137,7 +116,7 @@ def substations_of(substations: int, shape: Shape, seed: int = 0) -> tuple[Input
 
 
 def numbered(name: str, inputs: Inputs, kinds: Masks | None = None) -> Case:
-    """A case of what `build` makes of the arrays."""
+    """A case of what `build` makes of the arrays; without kinds, feeders hang on node 1, the busbar."""
     numbering = build(*inputs)
     conducting, fed = np.empty_like(inputs[4]), np.empty_like(inputs[5])
     conducting[numbering.branch_number], fed[numbering.node_number] = inputs[4], inputs[5]
@@ -145,7 +124,9 @@ def numbered(name: str, inputs: Inputs, kinds: Masks | None = None) -> Case:
     if kinds is not None:
         ordered = np.empty_like(kinds)
         ordered[numbering.branch_number] = kinds
-    return Case(name, numbering.graph, conducting, fed, inputs, ordered)
+    graph = numbering.graph
+    heads = graph.parent_branch[graph.parent == 1] if ordered is None else np.flatnonzero(ordered == BREAKER)
+    return Case(name, graph, conducting, fed, inputs, heads.astype(np.int32), ordered)
 
 
 def _case(name: str, nodes: int, u: NDArray[np.int64], v: NDArray[np.int64], closed: Masks) -> Case:

@@ -7,8 +7,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from benchmarks.topology_networks import Inputs, Shape, substations_of
+from benchmarks.topology_networks import Shape, substations_of
 from tests.topology.grids import multigraph
+from topology.benchmark import Inputs
 from topology.graph import Graph, build
 from topology.partitions import Partitions
 
