@@ -219,6 +219,15 @@ class Network:
         return cached if branches is None else cached[branches]
 
     @cached_property
+    def branch_size(self) -> NDArray[np.float64]:
+        """float64 (branches,): length in m of a line, rated power in VA of a transformer, 0 of a switch."""
+        size = np.zeros(self.graph.branch_count)
+        size[self.table_branches[LINE]] = self.lines["length_m"]
+        size[self.table_branches[TRANSFORMER]] = self.transformers["rated_power_va"]
+        size.flags.writeable = False
+        return size
+
+    @cached_property
     def operable(self) -> NDArray[np.bool_]:
         """bool (switches,): may be operated (switches except jumpers, cuts and locked ones)."""
         return ~(among(self.switches["kind"], NOT_OPERABLE_KINDS) | self.switches["locked"])

@@ -135,10 +135,9 @@ def branch_lnglat(network: Network, branches: NDArray[np.int32]) -> NDArray[np.f
     return lnglat
 
 
-def places(lnglat: NDArray[np.float64]) -> list[Row]:
-    """lng and lat of each; None where not placed."""
-    missing: list[bool] = (np.isnan(lnglat[:, 0]) | np.isnan(lnglat[:, 1])).tolist()
-    return [
-        {"lng": None, "lat": None} if none else {"lng": lng, "lat": lat}
-        for none, (lng, lat) in zip(missing, lnglat.tolist(), strict=True)
-    ]
+def places(lnglat: NDArray[np.float64]) -> tuple[list[float | None], list[float | None]]:
+    """lng of each, and lat of each; None where not placed."""
+    missing = np.isnan(lnglat).any(axis=1)
+    columns = lnglat.astype(object)
+    columns[missing] = None
+    return columns[:, 0].tolist(), columns[:, 1].tolist()

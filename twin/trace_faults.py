@@ -29,7 +29,7 @@ def isolation(snapshot: Snapshot, request: TraceRequest) -> Found:
     """The section around the start that operable switches enclose, and what to open so that it is dead."""
     found = _isolated(snapshot, request)
     told = _isolation(snapshot, found)
-    return Found(_section(snapshot, found), details=lambda listed: told)
+    return Found.of(_section(snapshot, found), details=lambda listed: told)
 
 
 def restoration(snapshot: Snapshot, request: TraceRequest) -> Found:
@@ -54,7 +54,7 @@ def restoration(snapshot: Snapshot, request: TraceRequest) -> Found:
         affected = _affected(snapshot, found)
         suggested = [each for each in suggested if affected[each.nodes].any()]
     listed_ = [_restoration(network, found, each) for each in suggested]
-    return Found(_section(snapshot, found), details=lambda listed: {**told, "restorations": listed_})
+    return Found.of(_section(snapshot, found), details=lambda listed: {**told, "restorations": listed_})
 
 
 def _isolated(snapshot: Snapshot, request: TraceRequest) -> restore.Isolation:

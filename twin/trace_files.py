@@ -21,16 +21,26 @@ def feature_collection(
     return {"type": "FeatureCollection", "features": placed, "unplaced": unplaced}
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """RFC 4180, with a header; a row may lack columns; lists and objects become JSON."""
+def csv_text(
+    columns: Sequence[str],
+    parts: Iterable[tuple[Sequence[Mapping[str, object]], Sequence[Sequence[object]]]],
+    as_json: Sequence[str] = (),
+) -> str:
+    """RFC 4180, with a header. parts: rows, which may lack columns, and the values of the last columns one by one.
+
+    as_json: columns whose flags, lists and objects are written as JSON.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    for rows, last in parts:
+        whole = []
+        for name in columns[: len(columns) - len(last)]:
+            values = [row.get(name) for row in rows]
+            whole.append([_cell(value) for value in values] if name in as_json else values)
+        writer.writerows(zip(*whole, *last, strict=True))
     return text.getvalue()
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, dict | list | bool):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value

@@ -43,7 +43,7 @@ def outage(snapshot: Snapshot, request: TraceRequest) -> Found:
         "lost": _supply(snapshot, after, snapshot),
         "gained": _supply(after, snapshot, after),
     }
-    return Found(
+    return Found.of(
         trace,
         node_columns={"lost": codes_of(lost), "gained": codes_of(gained)},
         branch_columns={"lost": codes_of(branch_lost), "gained": codes_of(branch_gained)},

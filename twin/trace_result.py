@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topology.results import Reason, Trace
-from twin import trace_files
-from twin.components import BRANCH_COMPONENTS, ENERGY_SOURCE, LINE, TRANSFORMER
+from topology.results import Extent, Reason, Trace
+from twin import trace_files, trace_sums
+from twin.components import ENERGY_SOURCE
 from twin.elements import geometry, place
 from twin.mrids import Element
 from twin.network import Network
@@ -39,14 +40,43 @@ def _no_details(listed: bool) -> Mapping[str, object]:
 class Found:
     """What a kind of trace found.
 
-    trace: the elements. node_columns, branch_columns: what the kind says of each. details: what it adds to the
-    answer; without what goes by element where it is called with False.
+    find: gives the elements in order. extent: the same elements without it, where that is much faster. node_columns,
+    branch_columns: what the kind says of each. details: what it adds to the answer; without what goes by element where
+    it is called with False.
     """
 
-    trace: Trace
+    find: Callable[[], Trace]
+    extent: Extent | None = None
     node_columns: Mapping[str, Column] = field(default_factory=dict)
     branch_columns: Mapping[str, Column] = field(default_factory=dict)
     details: Callable[[bool], Mapping[str, object]] = _no_details
+    _finding: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(
+        cls,
+        trace: Trace,
+        node_columns: Mapping[str, Column] | None = None,
+        branch_columns: Mapping[str, Column] | None = None,
+        details: Callable[[bool], Mapping[str, object]] = _no_details,
+    ) -> Found:
+        """Elements that are in order already."""
+        return cls(lambda: trace, None, node_columns or {}, branch_columns or {}, details)
+
+    @cached_property
+    def _trace(self) -> Trace:
+        return self.find()
+
+    @property
+    def trace(self) -> Trace:
+        """The elements in order, found once, whichever threads ask."""
+        with self._finding:
+            return self._trace
+
+    @property
+    def ends(self) -> Trace | Extent:
+        """What knows status, sources and boundaries, at no further cost."""
+        return self.trace if self.extent is None else self.extent
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +101,7 @@ class TraceResult:
     @property
     def status(self) -> str:
         """`ok`, or why there is nothing: `not_energized`, `no_feeder`, `unreachable`, `not_isolable`."""
-        return self.trace.status
+        return self.found.ends.status
 
     @cached_property
     def id(self) -> str:
@@ -83,47 +113,32 @@ class TraceResult:
     @cached_property
     def consumers(self) -> NDArray[np.intp]:
         """Rows of the consumers on the traced nodes that are connected to a traced phase, ascending."""
-        mask = np.zeros(self.network.graph.node_count, dtype=np.uint8)
-        mask[self.trace.nodes] = self.trace.node_phases
-        table = self.network.consumers
-        return np.flatnonzero(mask[table["node"]] & table["phases"])
+        return trace_sums.consumers_of(self.network, self.trace)
 
     @cached_property
     def sums(self) -> dict[str, object]:
         """Customers, rated power in VA, length in m and counts by class; each element counts once."""
-        network, trace = self.network, self.trace
-        classes = network.branch_class[trace.branches]
-        rows = network.branch_row[trace.branches]
-        by_class = np.bincount(classes, minlength=len(BRANCH_COMPONENTS))
-        lengths = network.lines["length_m"][rows[classes == LINE]]
-        ratings = network.transformers["rated_power_va"][rows[classes == TRANSFORMER]]
-        counts = {c.name: int(n) for c, n in zip(BRANCH_COMPONENTS, by_class, strict=True)}
-        return {
-            "customers": int(network.consumer_customers[self.consumers].sum()),
-            "rated_power_va": float(np.nansum(ratings)),
-            "length_m": float(np.nansum(lengths)),
-            "counts": {**counts, "ConnectivityNode": len(trace.nodes), "EnergyConsumer": len(self.consumers)},
-        }
+        extent = self.found.extent
+        if extent is not None:
+            return trace_sums.of_extent(self.network, extent)
+        return trace_sums.of_trace(self.network, self.trace)
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """left, bottom, right, top in degrees of the traced nodes; None where none is placed."""
-        graph, trace = self.network.graph, self.trace
-        ends = np.concatenate([trace.nodes, graph.branch_u[trace.branches], graph.branch_v[trace.branches]])
-        points = self.network.node_lnglat[ends]
-        if len(points) == 0 or np.isnan(points).all():
-            return None
-        (left, bottom), (right, top) = np.nanmin(points, axis=0).tolist(), np.nanmax(points, axis=0).tolist()
-        return left, bottom, right, top
+        extent = self.found.extent
+        if extent is not None:
+            return trace_sums.bounds_of_extent(self.network, extent)
+        return trace_sums.bounds_of_trace(self.network, self.trace)
 
     # --- JSON -------------------------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, object]:
-        """Everything but the elements."""
+        """Everything but the elements; of the boundaries the first page."""
         return self._summary(listed=False)
 
     def to_json(self, elements: ElementsWanted = "all") -> dict[str, object]:
-        """The whole answer; with False nothing that goes by element, with "page" the first page of elements.
+        """The whole answer; with False no elements and a page of boundaries, with "page" the first page of elements.
 
         `next` is the position that the following page begins at, None where there is none.
         """
@@ -165,6 +180,8 @@ class TraceResult:
         return Elements(self.network, found.trace, self.consumers, found.node_columns, found.branch_columns)
 
     def _summary(self, *, listed: bool) -> dict[str, object]:
+        ends = self.found.ends
+        boundaries = self.boundaries if listed else self._boundaries(PAGE)
         return {
             "id": self.id,
             "kind": self.request.kind,
@@ -177,13 +194,14 @@ class TraceResult:
             "sums": self.sums,
             "bounds": list(self.bounds) if self.bounds else None,
             "sources": list(self._sources()),
-            "boundaries": self.boundaries,
+            "boundaries": boundaries,
+            "boundaries_left_out": len(ends.boundaries) - len(boundaries),
             **self.found.details(listed),
         }
 
     def _sources(self) -> Iterator[Row]:
         network = self.network
-        for row in np.flatnonzero(np.isin(network.sources["node"], self.trace.sources)).tolist():
+        for row in np.flatnonzero(np.isin(network.sources["node"], self.found.ends.sources)).tolist():
             lng, lat = place(network, Element(ENERGY_SOURCE, row)) or (None, None)
             node = str(network.nodes["mrid"][network.sources["node"][row]])
             yield {"mrid": str(network.sources["mrid"][row]), "node": node, "lng": lng, "lat": lat}
@@ -191,12 +209,17 @@ class TraceResult:
     @cached_property
     def boundaries(self) -> list[Row]:
         """Branches where the trace stops, each with its reason and place."""
-        branches = self.trace.boundaries
+        return self._boundaries()
+
+    def _boundaries(self, most: int | None = None) -> list[Row]:
+        ends = self.found.ends
+        branches = ends.boundaries[:most]
         mrids = self.network.branch_mrids(branches).tolist()
-        reasons = [_REASONS[reason] for reason in self.trace.boundary_reasons.tolist()]
+        reasons = [_REASONS[reason] for reason in ends.boundary_reasons[:most].tolist()]
         at = places(branch_lnglat(self.network, branches))
         return [
-            {"mrid": mrid, "reason": reason, **where} for mrid, reason, where in zip(mrids, reasons, at, strict=True)
+            {"mrid": mrid, "reason": reason, "lng": lng, "lat": lat}
+            for mrid, reason, lng, lat in zip(mrids, reasons, *at, strict=True)
         ]
 
     # --- files ------------------------------------------------------------------------------------------------
@@ -207,24 +230,23 @@ class TraceResult:
             (geometry(self.network, self.network.branch_element(branch)), edge)
             for edge, branch in zip(self.edges_json(), self.trace.branches.tolist(), strict=True)
         ]
-        for meter, at in zip(self.elements.meters(), self._meter_places(), strict=True):
-            point = None if at["lng"] is None else {"type": "Point", "coordinates": [at["lng"], at["lat"]]}
-            features.append((point, meter))
+        for meter, lng, lat in zip(self.elements.meters(), *self._meter_places(), strict=True):
+            features.append((None if lng is None else {"type": "Point", "coordinates": [lng, lat]}, meter))
         return trace_files.feature_collection(features)
 
     def to_csv(self) -> str:
-        """class, mrid, depth, phases, flow, customers, lng, lat, and what the kind adds: branches, then meters.
+        """class, mrid, depth, phases, flow, customers, what the kind adds, lng, lat: branches, then meters.
 
         What is no text and no number (the direction by phase, say) stands there as JSON.
         """
         added = dict.fromkeys([*self.found.branch_columns, *self.found.node_columns])
-        at = places(branch_lnglat(self.network, self.trace.branches))
-        rows = [row | where for row, where in zip(self.edges_json(), at, strict=True)]
-        rows += [row | where for row, where in zip(self.elements.meters(), self._meter_places(), strict=True)]
-        columns = ("class", "mrid", "depth", "phases", "flow", "customers", "lng", "lat", *added)
-        return trace_files.csv_text(columns, rows)
+        columns = ("class", "mrid", "depth", "phases", "flow", "customers", *added, "lng", "lat")
+        edges, meters = self.edges_json(), self.elements.meters()
+        branch_places = places(branch_lnglat(self.network, self.trace.branches))
+        parts = ((edges, branch_places), (meters, self._meter_places()))
+        return trace_files.csv_text(columns, parts, as_json=tuple(added))
 
-    def _meter_places(self) -> list[Row]:
+    def _meter_places(self) -> tuple[list[float | None], list[float | None]]:
         return places(self.network.node_lnglat[self.elements.meter_nodes])
 
     def __repr__(self) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topology import extent
+from topology import trace as in_order
 from topology.islands import islands
-from topology.results import Options, Start, Trace
-from topology.trace import connected
-from topology.trace import subnetwork as behind_heads
+from topology.results import Extent, Options, Start, Trace
 from twin.network import Network
 from twin.state import Snapshot
-from twin.trace_elements import Column, Index
+from twin.trace_elements import Column
 from twin.trace_request import TraceRequest
 from twin.trace_result import Found
 from twin.trace_starts import feeder_rows, options_of, start_of
@@ -27,8 +27,8 @@ def subnetwork(snapshot: Snapshot, request: TraceRequest) -> Found:
     rows = feeder_rows(network, request.start)
     heads = network.feeder_heads[rows].astype(np.int32)
     if not rows or (heads < 0).any():
-        return Found(_nothing(snapshot, options), details=_details(network, [], {}))
-    trace = behind_heads(
+        return Found.of(_nothing(snapshot, options), details=_details(network, [], {}))
+    state = (
         network.graph,
         snapshot.conducting,
         network.node_sources,
@@ -38,15 +38,15 @@ def subnetwork(snapshot: Snapshot, request: TraceRequest) -> Found:
         network.substation_transformer_branches,
         options,
     )
-    label, members = _members(snapshot, trace, rows)
-    return Found(
-        trace,
-        node_columns={
-            "feeders": _column(network, label, members, lambda each: _mrids(network, each)),
-            "parallel": _column(network, label, members, lambda each: len(each) > 1),
-        },
-        details=_details(network, rows, members),
-    )
+    reached = extent.subnetwork(*state)
+    label, members = _members(snapshot, reached, rows)
+
+    def column(value: Callable[[Sequence[int]], object]) -> Column:
+        return lambda part: _values(members, label(found.trace.nodes[part]), value)
+
+    columns = {"feeders": column(lambda each: _mrids(network, each)), "parallel": column(lambda each: len(each) > 1)}
+    found = Found(lambda: in_order.subnetwork(*state), reached, columns, details=_details(network, rows, members))
+    return found
 
 
 def zone(snapshot: Snapshot, request: TraceRequest) -> Trace:
@@ -57,12 +57,12 @@ def zone(snapshot: Snapshot, request: TraceRequest) -> Trace:
     dividing = np.union1d(network.feeder_heads[network.feeder_heads >= 0], network.substation_transformer_branches)
     options = Options(barriers=dividing.astype(np.int32), ignore_barriers_at_start=True)
     start = start_of(network, request)
-    return connected(network.graph, snapshot.conducting, network.node_sources, start, options)
+    return in_order.connected(network.graph, snapshot.conducting, network.node_sources, start, options)
 
 
 def _nothing(snapshot: Snapshot, options: Options) -> Trace:
     network = snapshot.network
-    nothing = connected(network.graph, snapshot.conducting, network.node_sources, Start(), options)
+    nothing = in_order.connected(network.graph, snapshot.conducting, network.node_sources, Start(), options)
     return replace(nothing, status="no_feeder")
 
 
@@ -70,18 +70,20 @@ Members = Mapping[int, Sequence[int]]
 """Feeder rows by label of a part of the network that they feed together."""
 
 
-def _members(snapshot: Snapshot, trace: Trace, rows: Sequence[int]) -> tuple[NDArray[np.int32], Members]:
-    """The label of each traced node, int32 (traced nodes,), and the feeders of each label.
+Label = Callable[[NDArray[np.int32]], NDArray[np.int32]]
+"""From nodes to the labels of their parts."""
+
+
+def _members(snapshot: Snapshot, reached: Extent, rows: Sequence[int]) -> tuple[Label, Members]:
+    """The labels of traced nodes, and the feeders of each label.
 
     Of a single feeder, all that was traced is one part: its feeders are those whose load side was reached.
     """
     network = snapshot.network
     head_nodes = network.feeders["head_node"]
-    reached = np.zeros(network.graph.node_count, dtype=np.bool_)
-    reached[trace.nodes] = True
-    at = np.flatnonzero(reached[head_nodes])
+    at = np.flatnonzero(reached.node_phases[head_nodes])
     if len(rows) == 1:
-        return np.zeros(len(trace.nodes), dtype=np.int32), {0: at.tolist() or list(rows)}
+        return np.zeros_like, {0: at.tolist() or list(rows)}
     inside = snapshot.conducting.copy()
     inside[network.feeder_heads[network.feeder_heads >= 0]] = 0
     inside[network.substation_transformer_branches] = 0
@@ -89,19 +91,14 @@ def _members(snapshot: Snapshot, trace: Trace, rows: Sequence[int]) -> tuple[NDA
     members: dict[int, list[int]] = {}
     for row in at.tolist():
         members.setdefault(int(island[head_nodes[row]]), []).append(row)
-    return island[trace.nodes], members
+    return island.__getitem__, members
 
 
-def _column(
-    network: Network, label: NDArray[np.int32], members: Members, value: Callable[[Sequence[int]], object]
-) -> Column:
-    values = {name: value(rows) for name, rows in members.items()}
+def _values(members: Members, labels: NDArray[np.int32], value: Callable[[Sequence[int]], object]) -> list[Any]:
+    """What is said of the feeders of each label."""
+    values = {label: value(rows) for label, rows in members.items()}
     nothing = value(())
-
-    def column(part: Index) -> list[Any]:
-        return [values.get(name, nothing) for name in label[part].tolist()]
-
-    return column
+    return [values.get(label, nothing) for label in labels.tolist()]
 
 
 def _mrids(network: Network, rows: Sequence[int]) -> list[str]:

@@ -83,7 +83,7 @@ def direction(snapshot: Snapshot, request: TraceRequest) -> Found:
             for each, mask in zip(ways[part].tolist(), own[part].tolist(), strict=True)
         ]
 
-    return Found(trace, branch_columns={"direction": column})
+    return Found.of(trace, branch_columns={"direction": column})
 
 
 def _asked(snapshot: Snapshot, request: TraceRequest) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -131,7 +131,7 @@ def loops(snapshot: Snapshot, request: TraceRequest) -> Found:
     def details(listed: bool) -> Mapping[str, object]:
         return {"loops": [_loop(network, loop, listed) for loop in found]}
 
-    return Found(trace, details=details)
+    return Found.of(trace, details=details)
 
 
 def _loop(network: Network, loop: Loop, listed: bool) -> dict[str, object]:
@@ -171,7 +171,7 @@ def shortest_path(snapshot: Snapshot, request: TraceRequest) -> Found:
     if trace.status == "ok":
         unknown = int(np.isnan(crossed).sum())
         path = {"length_m": float(np.nansum(crossed)), "hops": hops, "without_length": unknown}
-    return Found(trace, details=lambda listed: {"path": path})
+    return Found.of(trace, details=lambda listed: {"path": path})
 
 
 def _branch_lengths(network: Network) -> NDArray[np.float64]:
@@ -202,4 +202,4 @@ def protection(snapshot: Snapshot, request: TraceRequest) -> Found:
     )
     devices = network.branch_mrids(trace.branches).tolist()
     details = {"n": request.n, "devices": devices, "ambiguous": found.ambiguous}
-    return Found(trace, details=lambda listed: details)
+    return Found.of(trace, details=lambda listed: details)

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from topology.trace import connected, downstream, upstream
+import numpy as np
+
+from topology import extent
+from topology import trace as in_order
+from twin import phases
 from twin.engine import Twin
 from twin.mrids import UnknownMrid
 from twin.state import Snapshot
@@ -38,6 +42,10 @@ __all__ = [
 ]
 
 
+SHORT = 32
+"""A trace that starts above fewer nodes than one in so many is listed at once: masks would cost more."""
+
+
 def trace(twin: Twin, **fields: object) -> TraceResult:
     """Traces in the state that the fields ask for: those of a request over HTTP, see `twin.trace_kinds.FIELDS`.
 
@@ -62,22 +70,29 @@ def run(snapshot: Snapshot, request: TraceRequest) -> TraceResult:
 
 
 def _connected(snapshot: Snapshot, request: TraceRequest) -> Found:
-    start, options = start_of(snapshot.network, request), options_of(snapshot.network, request)
-    return Found(connected(snapshot.network.graph, snapshot.conducting, snapshot.network.node_sources, start, options))
+    network = snapshot.network
+    start, options = start_of(network, request), options_of(network, request)
+    state = (network.graph, snapshot.conducting, network.node_sources, start, options)
+    return Found(lambda: in_order.connected(*state), extent.connected(*state))
 
 
 def _upstream(snapshot: Snapshot, request: TraceRequest) -> Found:
     network = snapshot.network
     start, options = start_of(network, request), options_of(network, request)
-    state = (network.graph, snapshot.conducting, network.node_sources)
-    return Found(upstream(*state, start, options, energized=snapshot.energized))
+    state = (network.graph, snapshot.conducting, network.node_sources, start, options, snapshot.energized)
+    if not (snapshot.conducting[network.graph.chord] & phases.ABC).any():  # a way to the root: nothing is shorter
+        return Found.of(in_order.upstream(*state))
+    return Found(lambda: in_order.upstream(*state), extent.upstream(*state))
 
 
 def _downstream(snapshot: Snapshot, request: TraceRequest) -> Found:
-    network = snapshot.network
+    network, graph = snapshot.network, snapshot.network.graph
     start, options = start_of(network, request), options_of(network, request)
-    state = (network.graph, snapshot.conducting, network.node_sources)
-    return Found(downstream(*state, start, options, energized=snapshot.energized, mode=request.mode))
+    state = (graph, snapshot.conducting, network.node_sources, start, options, snapshot.energized, request.mode)
+    tops = np.concatenate([start.nodes, graph.branch_u[start.branches], graph.branch_v[start.branches]])
+    if (graph.end[tops] - tops).sum() < graph.node_count // SHORT:
+        return Found.of(in_order.downstream(*state))
+    return Found(lambda: in_order.downstream(*state), extent.downstream(*state))
 
 
 _FINDERS: Mapping[Kind, Callable[[Snapshot, TraceRequest], Found]] = {

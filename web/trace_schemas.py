@@ -154,6 +154,10 @@ TRACE_SCHEMAS: Mapping[str, Schema] = {
             "bounds": BOUNDS,
             "sources": array(record({"mrid": TEXT, "node": TEXT, **PLACE})),
             "boundaries": array(record({"mrid": TEXT, "reason": TEXT, **PLACE})),
+            "boundaries_left_out": {
+                **COUNT,
+                "description": "how many more there are, where elements is false",
+            },
             "next": TEXT_OR_NULL,
         },
         {

@@ -131,6 +131,7 @@ def test_pages_and_answers_without_elements_agree(served, command, asked, monkey
     assert client.post("/api/traces", {**asked, "elements": False}).json() == few
     assert json.loads(command(asked, "--json", "--elements", "false")[1]) == few
     assert not {"nodes", "edges"} & few.keys() and few["next"] is None
+    assert len(few["boundaries"]) + few["boundaries_left_out"] == len(result.boundaries)
     page = client.post("/api/traces", {**asked, "elements": "page"}).json()
     check("Trace", page)
     of_command = json.loads(command(asked, "--json", "--elements", "page")[1])
