@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 OWNER = "gridtwin"
 TEMPLATE = "gridtwin_template"
+"""Has PostGIS, and nothing else."""
+EMPTY = "template0"
+"""Has not even that."""
 STARTS_WITHIN_S = 60.0
 
 
@@ -131,10 +134,10 @@ class Postgres:
         return f"postgresql://{OWNER}:{self.password}@/{database}?host={self.folder}&port={self.port}"
 
     @contextmanager
-    def database(self, *, postgis: bool = True) -> Iterator[str]:
-        """A new database, with PostGIS unless said otherwise; gives its name and drops it at the end."""
+    def database(self, template: str = TEMPLATE) -> Iterator[str]:
+        """A new database, a copy of one that nobody is connected to; gives its name and drops it at the end."""
         name = f"test_{next(self._numbers)}"
-        self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE if postgis else 'template0'}")
+        self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield name
         finally:

@@ -75,6 +75,7 @@ class GeoPackageStore:
         """
         self.path = path
         self.url = str(path)
+        self.shared = not write  # one process writes, and this is it
         self._closed = threading.Event()
         self._grown = False
         self._lock = _take_writers_place(path) if write else None

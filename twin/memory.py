@@ -22,6 +22,7 @@ class MemoryStore:
     def __init__(self, log: Sequence[Recorded] = (), base: int = 0) -> None:
         """Begins with a part of a log, in order and without a gap, or with none after the revision `base`."""
         self.url = "memory"
+        self.shared = False
         self._base = log[0].revision - 1 if log else base
         self._log = list(log)
         self._checkpoints: dict[int, Checkpoint] = {}

@@ -55,6 +55,7 @@ class PostgisStore:
         """
         self._url = PostgisUrl.parse(url)
         self.url = str(self._url)
+        self.shared = True
         self._write = write
         self._loop = Loop()
         self._session = Session(self._url, self._loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import CancelledError
 from contextlib import suppress
 
 import asyncpg
@@ -31,7 +32,10 @@ class Listener:
 
     def wait(self, timeout_s: float) -> bool:
         """See `twin.store.Store.wait`; raises StoreAway, and listens anew when called again."""
-        return not self._closed and self._loop.run(self._wait(timeout_s))
+        try:
+            return not self._closed and self._loop.run(self._wait(timeout_s))
+        except CancelledError:  # the store was closed meanwhile
+            return False
 
     def committed(self, revision: int) -> None:
         """This process added a revision itself, after it had seen all before it: no need to wake for it."""

@@ -6,7 +6,7 @@ import importlib
 
 import asyncpg
 
-from twin.postgis_session import Connection, Session
+from twin.postgis_session import Connection, Session, find_postgis
 from twin.postgis_url import PostgisUrl
 from twin.store import StoreInvalid, StoreMissing
 
@@ -66,6 +66,7 @@ async def _upgrade(connection: Connection, url: PostgisUrl) -> None:
         return
     if not await connection.fetchval(_ENOUGH_POSTGIS):
         await _create_postgis(connection, url)
+        await find_postgis(connection, url.schema)
     await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{url.schema}"')
     # Alembic takes half a second to import: only who needs it waits for it.
     migrations = importlib.import_module("twin.postgis_migrations")

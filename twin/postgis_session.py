@@ -23,6 +23,8 @@ LOCK_MS = 10_000
 """How long a writer waits for the one that holds the head."""
 PAUSES_S = (0.0, 0.1, 0.3)
 """Before a lost connection is tried again; the follower of the log goes on trying after that."""
+SINCE_S = 2.0
+"""How long after a failure the next one is reported at once."""
 
 _SETTINGS = {
     "application_name": "gridtwin",
@@ -41,6 +43,7 @@ _AWAY = (
     OSError,  # refused, reset, no such host
     TimeoutError,
     asyncpg.InterfaceError,  # the connection is closed
+    asyncpg.InternalClientError,  # it was cut in the middle of something
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -72,10 +75,18 @@ class Loop:
         self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
-        """Stops the loop and its thread."""
+        """Ends what still runs in it, the loop and its thread."""
+        self.run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def connect(url: PostgisUrl) -> Connection:
@@ -87,11 +98,16 @@ async def connect(url: PostgisUrl) -> Connection:
     except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
         raise to_store_error(url, error) from error
     try:
-        await connection.fetchval(_PATH, url.schema)
+        await find_postgis(connection, url.schema)
     except (*_AWAY, asyncpg.PostgresError) as error:
         connection.terminate()
         raise to_store_error(url, error) from error
     return connection
+
+
+async def find_postgis(connection: Connection, schema: str) -> None:
+    """Puts the store's schema on the search path, and after it the one that PostGIS is in, if it is there."""
+    await connection.fetchval(_PATH, schema)
 
 
 class Session:
@@ -103,6 +119,7 @@ class Session:
         self._connection: Connection | None = None
         self._lock = threading.RLock()
         self._in_transaction = False
+        self._failed_at = -SINCE_S
 
     def run(self, work: Work[T]) -> T:
         """Does something on the connection; outside a transaction it is tried again where the connection is lost.
@@ -112,12 +129,16 @@ class Session:
         with self._lock:
             if self._in_transaction:
                 return self._once(work)
-            for pause in PAUSES_S:
+            for pause in () if self._away_lately() else PAUSES_S:
                 try:
                     return self._once(work)
                 except StoreAway:
                     time.sleep(pause)
             return self._once(work)
+
+    def _away_lately(self) -> bool:
+        """Who waits in a queue for a database that is away is not made to wait for its return as well."""
+        return time.monotonic() - self._failed_at < SINCE_S
 
     def begin(self, work: Work[T]) -> T:
         """Begins a transaction and does something in it; every `run` until `commit` or `rollback` is part of it.
@@ -180,12 +201,21 @@ class Session:
 
     def _once(self, work: Work[T]) -> T:
         try:
+            value = self._tried(work)
+        except StoreAway:
+            self._failed_at = time.monotonic()
+            raise
+        self._failed_at = -SINCE_S
+        return value
+
+    def _tried(self, work: Work[T]) -> T:
+        try:
             if self._connection is None or self._connection.is_closed():
                 if self._in_transaction:
                     raise StoreAway(_away(self.url, "the connection was lost"))
                 self._connection = self._loop.run(connect(self.url))
             return self._loop.run(work(self._connection))
-        except (*_AWAY, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
+        except (*_AWAY, asyncpg.PostgresError) as error:
             self._drop()
             raise to_store_error(self.url, error) from error
         except KeyboardInterrupt:  # the answer may still come: nothing else may use this connection

@@ -117,6 +117,9 @@ class Store(Protocol):
     """Keeps networks and the log, nothing else. Methods may be called from any thread, one at a time."""
 
     url: str
+    """Without a password: fit for messages."""
+    shared: bool
+    """Whether others may add to the log while it is open here."""
 
     def head(self) -> Head | None:
         """Newest revision; None in a store that holds no network yet."""
