@@ -3,33 +3,79 @@
 import numpy as np
 
 from topology.jit import kernel
-from topology.masks import Ints, Masks, Signs
+from topology.masks import Flags, Ints, Masks, Signs
+
+PASSES = 8
+"""Beyond these, a breadth-first walk takes less time."""
 
 
 @kernel
-def forest_depth(
-    starts: Ints, parent: Ints, chord: Ints, u: Ints, v: Ints, crossable: Masks, mask: Masks, depth: Ints
+def relaxed_depth(
+    starts: Ints,
+    start_masks: Masks,
+    single: bool,
+    parent: Ints,
+    parent_branch: Ints,
+    chord: Ints,
+    u: Ints,
+    v: Ints,
+    crossable: Masks,
+    mask: Masks,
+    depth: Ints,
 ) -> bool:
-    """Branches between the starts (one node, or the ends of one branch) and each node that `mask` says was reached.
+    """Fewest branches between the starts and each node that `mask` says was reached, by passes up and down the forest.
 
-    Fills depth along the forest, or says False and leaves it, if a chord may be shorter.
+    single: the start is one node, or the ends of one branch of the forest. False, and depth is not to be used, where
+    phases go different ways around a mesh or from several starts, and where it would take many passes.
     """
+    depth[:] = np.iinfo(np.int32).max - 1
+    whole = np.uint8(0)
+    for i in range(starts.size):
+        whole |= start_masks[i] & mask[starts[i]]
+    alike = True
+    for i in range(starts.size):
+        begins = start_masks[i] & mask[starts[i]]
+        if begins:
+            depth[starts[i]] = 0
+            alike &= begins == whole
+    joined = np.zeros(parent.size, np.bool_)
+    for node in range(parent.size):
+        if mask[node]:
+            alike &= mask[node] == whole
+            if parent[node] >= 0:
+                carried = crossable[parent_branch[node]] & mask[node] & mask[parent[node]]
+                joined[node] = carried != 0
+                alike &= carried == 0 or carried == whole
+    closed = np.empty(chord.size, np.int32)
+    count = 0
     for branch in chord:
-        if crossable[branch] & mask[u[branch]] & mask[v[branch]] and u[branch] != v[branch]:
-            return False
-    depth[:] = -1
-    for start in starts:
-        if mask[start]:
-            depth[start] = 0
-    for start in starts:
-        node = start
-        while depth[node] >= 0 and parent[node] >= 0 and mask[parent[node]] and depth[parent[node]] < 0:
-            depth[parent[node]] = depth[node] + 1
-            node = parent[node]
-    for node in range(mask.size):
-        if mask[node] and depth[node] < 0:
-            depth[node] = depth[parent[node]] + 1
-    return True
+        carried = crossable[branch] & mask[u[branch]] & mask[v[branch]]
+        if carried and u[branch] != v[branch]:
+            closed[count] = branch
+            count += 1
+            alike &= carried == whole
+    if not alike and (count or not single):
+        return False
+    for _ in range(PASSES):
+        for node in range(parent.size - 1, -1, -1):
+            if joined[node]:
+                depth[parent[node]] = min(depth[parent[node]], depth[node] + 1)
+        for node in range(parent.size):
+            if joined[node]:
+                depth[node] = min(depth[node], depth[parent[node]] + 1)
+        settled = True
+        for branch in closed[:count]:
+            at_u = depth[u[branch]]
+            at_v = depth[v[branch]]
+            if at_u > at_v + 1:
+                depth[u[branch]] = at_v + 1
+                settled = False
+            elif at_v > at_u + 1:
+                depth[v[branch]] = at_u + 1
+                settled = False
+        if settled:
+            return True
+    return False
 
 
 @kernel
@@ -86,3 +132,21 @@ def forest_flow(
             elif parent_branch[u[branch]] == branch:
                 flow[i] = -1
     return flow
+
+
+@kernel
+def add_ways(
+    branches: Ints,
+    phases: Masks,
+    bits: int,
+    branch_block: Ints,
+    up_branch: Ints,
+    cyclic: Flags,
+    v: Ints,
+    ways: Masks,
+) -> None:
+    """Add to each branch that carries some of the bits 1 for from u to v, 2 for back, 3 for on a cycle."""
+    for i in range(branches.size):
+        block = branch_block[branches[i]]
+        if block >= 0 and phases[i] & bits:
+            ways[i] |= 3 if cyclic[block] else 1 if up_branch[v[branches[i]]] == branches[i] else 2

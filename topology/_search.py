@@ -14,6 +14,10 @@ from topology.results import NONE, Extent, Options, Reason, Start, Trace
 __all__ = ["Search", "check", "fed_by_forest", "flows"]
 
 
+FLOW = np.array([0, 1, -1, 0], np.int8)
+"""Of a branch through which power can come 0 neither way, 1 from u, 2 from v, 3 both ways."""
+
+
 @dataclass(slots=True)
 class Search:
     """A network state, a start and its restraints."""
@@ -168,13 +172,12 @@ class Search:
         depth = np.empty(graph.node_count, np.int32)
         nodes, masks = self.ends()
         crossable = self.crossable(one_sided)
-        branch = start.branches[:1]
-        lower = np.maximum(graph.branch_u[branch], graph.branch_v[branch])
-        in_forest = bool((graph.parent_branch[lower] == branch).all())
-        if start.nodes.size + start.branches.size == 1 and in_forest:
-            arrays = (graph.parent, graph.chord, graph.branch_u, graph.branch_v)
-            if _kernels_order.forest_depth(nodes, *arrays, crossable, mask, depth):
-                return depth
+        lower = np.maximum(graph.branch_u[start.branches], graph.branch_v[start.branches])
+        in_forest = bool((graph.parent_branch[lower] == start.branches).all())
+        single = start.nodes.size + start.branches.size == 1 and in_forest
+        forest = (graph.parent, graph.parent_branch, graph.chord, graph.branch_u, graph.branch_v)
+        if _kernels_order.relaxed_depth(nodes, masks, single, *forest, crossable, mask, depth):
+            return depth
         depth[:] = -1
         _kernels_walk.walk(
             graph.indptr, graph.adjacent_node, graph.adjacent_branch, crossable, nodes, masks, mask.copy(), depth
@@ -313,13 +316,10 @@ def flows_in(graph: Graph, grown: list[tuple[int, Blocks]], branches: Ints, phas
     """The same from blocks by phases that are at hand."""
     ways = np.zeros(branches.size, np.uint8)
     for bits, blocks in grown:
-        block = blocks.branch_block[branches]
-        reached = (block >= 0) & (phases & np.uint8(bits) > 0)
-        both = np.zeros(branches.size, np.bool_)
-        both[reached] = blocks.cyclic[block[reached]]
-        down = blocks.up_branch[graph.branch_v[branches]] == branches
-        ways |= np.where(reached, np.where(both, 3, np.where(down, 1, 2)), 0).astype(np.uint8)
-    return np.where(ways == 1, 1, np.where(ways == 2, -1, 0)).astype(np.int8)
+        _kernels_order.add_ways(
+            branches, phases, bits, blocks.branch_block, blocks.up_branch, blocks.cyclic, graph.branch_v, ways
+        )
+    return FLOW[ways]
 
 
 def fed_by_forest(graph: Graph, conducting: Masks, sources: Masks) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topology import _kernels_blocks
+from topology import _kernels_blocks, _kernels_forest_blocks
 from topology.graph import Graph, small
 from topology.jit import exercise
 from topology.masks import ABC, Flags, Ints, Masks, Signs, as_masks
@@ -33,7 +33,8 @@ class Blocks:
 
 def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere: bool = False) -> Blocks:
     """The blocks that one phase (a single bit) reaches from its sources, or all of them with `everywhere`."""
-    return Blocks(
+    blocks = None if everywhere else _along_forest(graph, conducting, sources, phase)
+    return blocks or Blocks(
         *_kernels_blocks.grow_blocks(
             graph.indptr,
             graph.adjacent_node,
@@ -45,6 +46,20 @@ def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere
             phase,
             everywhere,
         )
+    )
+
+
+def _along_forest(graph: Graph, conducting: Masks, sources: Masks, phase: int) -> Blocks | None:
+    """The same in less than half the time; None where chords reach what the forest does not, or a source lies below a root."""
+    conducting = as_masks(conducting, graph.branch_count, "conducting")
+    sources = as_masks(sources, graph.node_count, "sources")
+    chords = (graph.chord, graph.branch_u, graph.branch_v, conducting)
+    whole, reached = _kernels_forest_blocks.spanned(graph.parent, graph.parent_branch, *chords, sources, phase)
+    if not whole:
+        return None
+    first = _kernels_forest_blocks.join_branches(reached, graph.parent, graph.end, *chords, phase)
+    return Blocks(
+        *_kernels_forest_blocks.forest_blocks(first, reached, graph.parent, graph.parent_branch, *chords, phase)
     )
 
 
@@ -87,4 +102,5 @@ def direction(graph: Graph, conducting: Masks, sources: Masks, phases: int = ABC
 @exercise
 def _exercise() -> None:
     graph = small().graph
-    direction(graph, graph.branch_phases, np.array([7, 0, 0, 0, 0], np.uint8))
+    for sources in ([7, 0, 0, 0, 0], [7, 0, 1, 0, 0]):
+        direction(graph, graph.branch_phases, np.array(sources, np.uint8))
