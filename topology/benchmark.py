@@ -35,6 +35,8 @@ class Case:
     """Branches at the heads of feeders."""
     kinds: Masks | None = None
     """What each branch is, where the network was generated with such, (branches,)."""
+    customers_before: NDArray[np.int64] | None = None
+    """Customers at all lower numbers, (nodes + 1,); one a node where left out."""
 
     @property
     def nodes(self) -> int:
@@ -48,8 +50,11 @@ class Case:
 
 
 def measured(case: Case, operations: int = 400) -> list[Row]:
-    """Everything below."""
-    return building(case) + propagation(case) + operating(case, operations) + tracing(case)
+    """Everything below; a network without any branch is only built and energised."""
+    rows = building(case) + propagation(case)
+    if case.graph.branch_count:
+        rows += operating(case, operations) + tracing(case)
+    return rows
 
 
 def building(case: Case) -> list[Row]:
@@ -171,7 +176,7 @@ def tracing(case: Case) -> list[Row]:
     graph, conducting, sources = case.graph, case.conducting, case.sources
     energized, speed = energize(graph, conducting, sources), bandwidth(case.nodes)
     rng = np.random.default_rng(4)
-    before = np.arange(case.nodes + 1, dtype=np.int64)  # one customer a node
+    before = np.arange(case.nodes + 1) if case.customers_before is None else case.customers_before
     heads = np.maximum(graph.branch_u[case.heads], graph.branch_v[case.heads])
     rows = []
     for what, starts in (

@@ -98,7 +98,7 @@ PEERS: Mapping[str, Callable[[NDArray[np.int64], int, int], Ways]] = {
 
 def peers(case: Case, told: Callable[[Row], Any] = lambda row: None) -> list[Row]:
     """Us and every peer that is installed; `told` gets each row as soon as it is known."""
-    edges, root = _closed(case), int(np.flatnonzero(case.sources)[0])
+    edges, root = _closed(case), int((case.sources > 0).argmax())
     size, speed = 7 * case.nodes, bandwidth(case.nodes)
     ours = median(lambda: energize(case.graph, case.conducting, case.sources))
 

@@ -18,6 +18,7 @@ from twin.traces import TraceError
 from twin.transitions import SwitchingError
 from twin.views import ScenarioMoved, ViewError
 from web import console, server
+from web.commands.bench import bench
 from web.commands.exporting import export
 from web.commands.loading import load
 from web.commands.looking import check, history, info
@@ -54,7 +55,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, check, info, history, trace, switch, export, serve, demo):
+for command in (load, check, info, history, trace, switch, export, bench, serve, demo):
     app.command()(command)
 
 
