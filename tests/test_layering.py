@@ -36,6 +36,7 @@ ONLY_IN = {
         "twin/postgis_session.py",
     ),
     "h3": ("tiles/hexes.py",),
+    "jwt": ("web/signed_tokens.py",),
     "networkx": ("topology/nx", "twin/graph.py"),
     "numba": ("topology/jit.py",),
     "pmtiles": ("tiles/export_archives.py",),

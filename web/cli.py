@@ -18,6 +18,7 @@ from twin.traces import TraceError
 from twin.transitions import SwitchingError
 from twin.views import ScenarioMoved, ViewError
 from web import console, server
+from web.access import AccessError
 from web.commands.bench import bench
 from web.commands.exporting import export
 from web.commands.loading import load
@@ -25,10 +26,12 @@ from web.commands.looking import check, history, info
 from web.commands.options import BAD_INPUT
 from web.commands.serving import demo, serve
 from web.commands.switching import switch
+from web.commands.tokens import token
 from web.commands.tracing import trace
 from web.settings import SettingsError
 
 BAD = (
+    AccessError,
     ExportError,
     LoadError,
     PhaseError,
@@ -55,7 +58,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, check, info, history, trace, switch, export, bench, serve, demo):
+for command in (load, check, info, history, trace, switch, export, bench, serve, demo, token):
     app.command()(command)
 
 

@@ -18,6 +18,7 @@ from twin.traces import TraceRequest, TraceResult, run
 from twin.views import Seen, View, Views
 from web.errors import Gone
 from web.files import File
+from web.guard import make_access
 from web.kept import Kept
 from web.live_tiles import LiveTiles
 from web.log import lineage
@@ -41,6 +42,7 @@ class Context:
     def __init__(self, twin: Twin, settings: Settings, operations: Sequence[Operation]) -> None:
         self.twin, self.settings, self.operations = twin, settings, operations
         self.workers = Workers(settings.threads, settings.max_waiting)
+        self.access = make_access(settings)
         self.metrics = Metrics()
         self.ready = ReadyAnswers(self.metrics, settings.cache_bytes)
         self.lineage = lineage(twin)

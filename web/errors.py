@@ -24,6 +24,7 @@ from twin.store import IdempotencyConflict, StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
 from twin.views import ScenarioMoved
+from web.access import Forbidden, Unauthorized
 from web.links import LinkError, base_url
 
 PROBLEM = "application/problem+json"
@@ -169,6 +170,8 @@ RULES: dict[type[Exception], Rule] = {
         422, "idempotency-conflict", "Key used before", lambda e: {"field": "Idempotency-Key", "value": e.key}
     ),
     StoreError: Rule(503, "store-unavailable", "The store is not available", headers=_AGAIN),
+    Unauthorized: Rule(401, "unauthorized", "Sign in", headers={"WWW-Authenticate": 'Bearer realm="gridtwin"'}),
+    Forbidden: Rule(403, "forbidden", "Not allowed", lambda e: {"value": e.scope, "limit": e.needed}),
     Overloaded: Rule(503, "overloaded", "Overloaded", lambda e: {"limit": e.limit}, headers=_AGAIN),
 }
 

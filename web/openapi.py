@@ -52,8 +52,17 @@ class Operation:
     """Other statuses, and what they mean."""
     status: int = 200
     """Of success; with no media type among the answers it has no body."""
+    scope: str = ""
+    """Who may: read, operate or admin, `public` for everybody; by its method where left out."""
     name: str = ""
     """Its id in the document; the endpoint's name where left out."""
+
+    @property
+    def needs(self) -> str | None:
+        """The scope that it takes, None where everybody may."""
+        if self.scope:
+            return None if self.scope == "public" else self.scope
+        return "read" if self.method == "GET" else "operate"
 
     @property
     def public_path(self) -> str:
@@ -69,6 +78,12 @@ GROUPS = {
     "tiles": "Vector tiles of the live state.",
     "ogc": "OGC API - Features and OGC API - Tiles.",
     "service": "About the server itself.",
+}
+
+
+_SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "a token of the server's file, or a signed one"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "gridtwin_token", "description": "set by POST /signin"},
 }
 
 
@@ -88,7 +103,7 @@ def document(operations: Sequence[Operation], base: str, version: str) -> dict[s
         "servers": [{"url": base}],
         "tags": [{"name": name, "description": what} for name, what in GROUPS.items()],
         "paths": paths,
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": SCHEMAS, "securitySchemes": _SECURITY},
     }
 
 
@@ -99,6 +114,9 @@ def _operation(operation: Operation) -> dict[str, object]:
         "tags": [operation.group],
         "responses": _responses(operation),
     }
+    if operation.needs is not None:
+        told["security"] = [{}, {"token": []}, {"cookie": []}]
+        told["description"] = f"Under access control this takes the scope {operation.needs}."
     if operation.parameters:
         told["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body:
@@ -114,7 +132,8 @@ def _responses(operation: Operation) -> dict[str, object]:
     responses: dict[str, object] = {str(operation.status): success | ({"content": content} if content else {})}
     for status, what in (operation.also or {}).items():
         responses[str(status)] = {"description": what}
-    for status in operation.problems:
+    refusals = () if operation.needs is None else (401, 403)
+    for status in (*operation.problems, *refusals):
         titles = dict.fromkeys(rule.title for rule in RULES.values() if rule.status == status)
         problem = {PROBLEM: {"schema": ref("Problem")}}
         responses[str(status)] = {"description": " / ".join(titles), "content": problem}

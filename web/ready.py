@@ -21,7 +21,9 @@ from web.metrics import Metrics
 MOST = 20_000
 """Answers kept."""
 _PREFIX = b"/tiles/"
-_REFUSED = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"connection", b"range"))
+_REFUSED = frozenset(
+    (b"connection", b"content-length", b"expect", b"origin", b"range", b"transfer-encoding", b"upgrade")
+)
 
 
 class Ready(NamedTuple):

@@ -16,6 +16,7 @@ from twin.transitions import SwitchingError
 from web.context import context
 from web.errors import InvalidValue, Located
 from web.fields import JsonObject, Query, read_json
+from web.guard import author, identity_of
 from web.responses import JSON, body_response, to_json
 from web.switching_endpoints import LONGEST_NOTE, event_fields, switching_of
 
@@ -38,7 +39,11 @@ async def create_scenario(request: Request) -> Response:
         raise InvalidValue(body.at("name"), name, "is empty: give the scenario a name")
     base = body.integer("base", None)
     body.done()
-    return await _answer(request, lambda found: _short(found, found.create(name, base=base, note=note)), status=201)
+    return await _answer(
+        request,
+        lambda found: _short(found, found.create(name, base=base, author=author(request), note=note)),
+        status=201,
+    )
 
 
 async def scenario(request: Request) -> Response:
@@ -48,9 +53,16 @@ async def scenario(request: Request) -> Response:
 
 
 async def delete_scenario(request: Request) -> Response:
-    """Forgets a what-if."""
+    """Forgets a what-if; somebody else's only an admin may."""
     Query(request.query_params).done()
-    await context(request).workers.store(context(request).views.scenarios.delete, _id(request))
+    here, who = context(request), identity_of(request)
+
+    def deleted(found: Scenarios) -> None:
+        if found.get(_id(request)).author != who.name:
+            who.check("admin")
+        found.delete(_id(request))
+
+    await here.workers.store(deleted, here.views.scenarios)
     return Response(status_code=204)
 
 
@@ -68,7 +80,9 @@ async def switch_scenario(request: Request) -> Response:
     def carried_out(found: Scenarios) -> SwitchingResult:
         if undo:
             return found.undo(_id(request), expected_revision=expected)
-        return found.switch(_id(request), operations, normal=normal, note=note, expected_revision=expected)
+        return found.switch(
+            _id(request), operations, normal=normal, note=note, author=author(request), expected_revision=expected
+        )
 
     def answered(found: Scenarios) -> dict[str, object]:
         try:

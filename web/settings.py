@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
@@ -49,6 +50,18 @@ class Settings:
     """Most clients of the event stream; 503 beyond it."""
     write_timeout_s: float = 30.0
     """Seconds after which a client of the stream that reads nothing is dropped."""
+    token_file: str = ""
+    """File of hashed tokens that `gridtwin token` writes; access control is off without it and `jwt_keys`."""
+    jwt_keys: str = ""
+    """File with a JSON Web Key Set, whose owners' signed tokens are accepted."""
+    jwt_audience: str = ""
+    """What the claim `aud` of signed tokens must be."""
+    jwt_issuer: str = ""
+    """What the claim `iss` of signed tokens must be."""
+    insecure: bool = False
+    """Whether to listen beyond this machine without access control."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may read, such as https://maps.example; `*` is any. None may write."""
     shutdown_s: int = 5
     """Seconds that requests in flight get to finish when the server stops."""
 
@@ -65,6 +78,7 @@ class Settings:
             if getattr(self, name) <= 0:
                 raise SettingsError(name, getattr(self, name), "must be more than 0")
         self._check_public_url()
+        self._check_access()
 
     def _check_public_url(self) -> None:
         if not self.public_url:
@@ -73,3 +87,26 @@ class Settings:
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             rule = "must be an http or https address without query or fragment"
             raise SettingsError("public_url", self.public_url, rule)
+
+    def _check_access(self) -> None:
+        if self.jwt_keys and not (self.jwt_audience and self.jwt_issuer):
+            missing = "jwt_issuer" if self.jwt_audience else "jwt_audience"
+            raise SettingsError(missing, "", "is needed with jwt_keys: a token for somebody else must not do here")
+        if not (self.insecure or self.token_file or self.jwt_keys or _is_loopback(self.host)):
+            rule = "reaches beyond this machine: give a token_file or jwt_keys, or say insecure"
+            raise SettingsError("host", self.host, rule)
+        for origin in self.cors_origins:
+            parts = urlsplit(origin)
+            if origin != "*" and (
+                parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise SettingsError("cors_origins", origin, "must be * or an origin such as https://maps.example")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -16,6 +16,7 @@ from twin.transitions import SwitchingError
 from web.context import context
 from web.errors import InvalidValue, Located
 from web.fields import JsonObject, Query, read_json
+from web.guard import author
 from web.links import base_url
 from web.responses import JSON, body_response, to_json
 
@@ -35,17 +36,19 @@ async def switch(request: Request) -> Response:
     note = body.text("note", "", longest=LONGEST_NOTE)
     expected = body.integer("expected_revision", None)
     body.done()
-    result = await here.workers.store(_switched, here.twin, operations, normal, note, expected, key)
+    result = await here.workers.store(_switched, here.twin, operations, normal, note, author(request), expected, key)
     here.metrics.switching += 1
     headers = {"Cache-Control": "no-store", "Gridtwin-Revision": str(result.revision)}
     return body_response(request, to_json(result.to_json()), JSON, headers=headers)
 
 
 def _switched(
-    twin: Twin, operations: list[Operation], normal: bool, note: str, expected: int | None, key: str | None
+    twin: Twin, operations: list[Operation], normal: bool, note: str, who: str, expected: int | None, key: str | None
 ) -> SwitchingResult:
     try:
-        return twin.switch(operations, normal=normal, note=note, expected_revision=expected, idempotency_key=key)
+        return twin.switch(
+            operations, normal=normal, note=note, author=who, expected_revision=expected, idempotency_key=key
+        )
     except (SwitchingError, UnknownMrid) as error:
         numbers = [number for number, operation in enumerate(operations) if operation.mrid == error.mrid]
         raise Located(f"/operations/{numbers[-1]}/mrid" if numbers else "/operations", error) from error

@@ -16,7 +16,7 @@ from tiles.style import style
 from twin import phases as phase_codes
 from twin.state import Snapshot
 from twin.traces import TraceResult
-from web.common_headers import SHARED_HEADERS
+from web.common_headers import COMMON_HEADERS
 from web.context import Context, context
 from web.errors import Gone, InvalidValue
 from web.fields import Query, integer
@@ -71,8 +71,8 @@ async def answer(request: Request, address: Address, asked: Asked) -> Response:
         return not_modified(etag, headers)
     found = await _tile(here, key, moment, asked, trace)
     response = await _sent(here, found, encoding, headers)
-    if asked.view.is_live and encoding == "gzip" and request.method == "GET":
-        here.ready.add(ready, request, response, SHARED_HEADERS)
+    if not here.access and asked.view.is_live and encoding == "gzip" and request.method == "GET":
+        here.ready.add(ready, request, response, COMMON_HEADERS)
     return response
 
 

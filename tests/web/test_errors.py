@@ -23,6 +23,7 @@ from twin.traces import TraceError
 from twin.transitions import SwitchingError
 from twin.views import ScenarioMoved
 from web import errors
+from web.access import Forbidden, Unauthorized
 from web.links import LinkError
 
 EXAMPLES: list[tuple[Exception, int]] = [
@@ -36,6 +37,8 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (RevisionGone(1, "its network is not kept"), 410),
     (UnknownScenario("x"), 404),
     (ScenarioMoved("x@y"), 410),
+    (Unauthorized("sign in"), 401),
+    (Forbidden("ann", "read", "operate"), 403),
     (errors.Overloaded(3), 503),
     (LinkError("Host", "<>"), 400),
     (PhaseError("phases 'X'"), 400),

@@ -31,6 +31,7 @@ async function request(address, options = {}) {
     throw new ApiError("The server does not answer. Is gridtwin still running?");
   }
   if (response.ok) return response;
+  if (response.status === 401) location.assign(url("signin"));
   const problem = await response.json().catch(() => ({}));
   throw new ApiError(sentence(problem, response.status), response.status, problem);
 }
