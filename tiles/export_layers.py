@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def export_layers(
     with replacing(path) as unfinished:
         try:
             write(unfinished, wanted, frames)
-        except pyogrio.errors.DataSourceError as error:
+        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
             raise ExportError(f"{path}: cannot be written: {error}") from error
     return {name: len(each) for name, each in zip(wanted, frames, strict=True)}
 
@@ -89,10 +90,22 @@ def _geojson(path: Path, names: Sequence[str], frames: Frames) -> None:
     pyogrio.write_dataframe(
         _together(names, frames), path, driver="GeoJSON", RFC7946=True, COORDINATE_PRECISION=_DIGITS, WRITE_NAME=False
     )
+    _check_end(path, b"]\n}\n")
 
 
 def _geojson_lines(path: Path, names: Sequence[str], frames: Frames) -> None:
-    pyogrio.write_dataframe(_together(names, frames), path, driver="GeoJSONSeq", COORDINATE_PRECISION=_DIGITS)
+    whole = _together(names, frames)
+    pyogrio.write_dataframe(whole, path, driver="GeoJSONSeq", COORDINATE_PRECISION=_DIGITS)
+    if len(whole):
+        _check_end(path, b"}\n")
+
+
+def _check_end(path: Path, end: bytes) -> None:
+    """GDAL's text formats do not say when the last of their bytes could not be written."""
+    with path.open("rb") as file:
+        file.seek(-min(len(end), path.stat().st_size), os.SEEK_END)
+        if file.read() != end:
+            raise OSError("it is not whole; is the disk full?")
 
 
 def _together(names: Sequence[str], frames: Frames) -> geopandas.GeoDataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,15 +17,17 @@ from pmtiles.tile import TileType, zxy_to_tileid
 
 from tests.tiles.grids import snapshot, town
 from tiles.export import Exported, Pyramid, export_pyramid
-from tiles.export_archives import About, write_mbtiles, write_pmtiles
+from tiles.export_archives import ARCHIVES, About, write_mbtiles, write_pmtiles
 from tiles.export_files import ExportError
 from tiles.export_journal import Journal
+from tiles.export_layers import TABLES, export_layers
 from tiles.export_plan import plan_tiles
 from tiles.frames import frame
 from tiles.hilbert import tile_to_id
 from tiles.mercator import lnglat_to_tile
 from tiles.source import TileSource, UnknownLayer, UnknownTileset
 from tiles.tilejson import TILESETS, ZOOMS
+from topology.jit import warm_up
 from twin.network import Network
 from twin.state import Snapshot
 
@@ -312,6 +315,32 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path, source: TileSource
     (tmp_path / "town.pmtiles").mkdir()
     with pytest.raises(ExportError, match="is a folder"):
         exported(source, state, tmp_path / "town.pmtiles")
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow beyond 200 kB, as if the disk was full."""
+    warm_up()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("ending", [*ARCHIVES, *TABLES])
+def test_a_full_disk(tmp_path: Path, small_files: None, ending: str) -> None:
+    network = town(branches=6000, size=0.02)
+    state, path = snapshot(network), tmp_path / f"town{ending}"
+
+    def write() -> None:
+        if ending in ARCHIVES:
+            exported(TileSource(network), state, path, pyramid=Pyramid.within(maxzoom=12))
+        else:
+            export_layers(network, state, path)
+
+    with pytest.raises(ExportError, match=rf"town\{ending}.*: cannot be written: "):
+        write()
+    assert {file.name for file in tmp_path.iterdir()} <= {f"town{ending}.part", f"town{ending}.part-wal"}
 
 
 # --- archives of many tiles ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def export(
     _check_file(store, file, overwrite)
     wanted = tuple(name for name in layers.split(",") if name) or LAYER_NAMES
     if file.suffix.lower() not in ARCHIVES:
-        _refuse_for_layers(file, {"tileset": tileset, "min-zoom": minzoom, "max-zoom": maxzoom, "cores": cores})
+        _refuse_for_layers(file, {"tileset": tileset, "min-zoom": minzoom, "max-zoom": maxzoom})
         with opened(store) as twin, console.progress(f"exporting {file.name}") as step:
             snapshot = twin.current if state == "current" else twin.normal
             counts = export_layers(twin.network, snapshot, file, wanted, step)
