@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.web.conftest import Client, tiny_network
 from twin.engine import Twin
+from twin.trace_kinds import KINDS
 from web.app import create_app
 from web.openapi import Operation, Parameter
 from web.routes import OPERATIONS
@@ -43,11 +44,15 @@ SWITCHINGS = st.fixed_dictionaries(
     },
 )
 TRACES = st.fixed_dictionaries(
-    {
-        "kind": st.sampled_from(["connected", "upstream", "downstream", "subnetwork"]),
-        "start": st.lists(MRIDS, min_size=1, max_size=3),
-    },
+    {"kind": st.sampled_from(list(KINDS))},
     optional={
+        "start": st.lists(MRIDS, max_size=3),
+        "to": st.lists(MRIDS, max_size=2),
+        "weight": st.sampled_from(["length", "hops", "price"]),
+        "n": st.integers(-1, 3),
+        "operations": st.lists(
+            st.fixed_dictionaries({"mrid": MRIDS, "open": st.booleans()}, optional={"phases": PHASES}), max_size=3
+        ),
         "state": st.sampled_from(["current", "normal"]),
         "phases": PHASES,
         "mode": st.sampled_from(["flow", "exclusive"]),
@@ -60,6 +65,7 @@ TRACES = st.fixed_dictionaries(
         "elements": st.sampled_from(["all", "page", False, True]),
     },
 )
+MRID_PARAMETERS = ("start", "to", "barriers", "filter_barriers", "open", "close")
 READS = [operation for operation in OPERATIONS if operation.method == "GET" and operation.path != "/api/stream"]
 
 
@@ -104,7 +110,7 @@ def test_reads(fuzzed: Client, operation: Operation, data: st.DataObject) -> Non
 
 def values(parameter: Parameter) -> st.SearchStrategy[str]:
     """Mostly what the document allows, and sometimes anything."""
-    fitting: st.SearchStrategy[str] = MRIDS if parameter.name in ("start", "barriers", "filter_barriers") else TEXTS
+    fitting: st.SearchStrategy[str] = MRIDS if parameter.name in MRID_PARAMETERS else TEXTS
     if "enum" in parameter.schema:
         fitting = st.sampled_from([str(value) for value in parameter.schema["enum"]])  # type: ignore[attr-defined]
     if parameter.name in ("kind", "phases", "z", "layers", "model"):
@@ -121,7 +127,17 @@ def test_switching(fuzzed: Client, bodies: st.SearchStrategy[object], data: st.D
     check(fuzzed, "POST", "/api/switching", data.draw(bodies), statuses(operation))
 
 
-@pytest.mark.parametrize("bodies", [TRACES, JSON], ids=["nearly right", "anything"])
+@st.composite
+def fitting_traces(draw: st.DrawFn) -> dict[str, object]:
+    """Traces with the fields that their kind takes, right or nearly so."""
+    asked = draw(TRACES)
+    takes = KINDS[asked["kind"]]
+    known = {"start": ["n1"], "to": ["L 1/1"], "operations": [{"mrid": "SW1", "open": True}]}
+    fitting = {name: asked[name] for name in ("kind", "elements", "state", *takes.fields) if name in asked}
+    return {**{name: known[name] for name in takes.needed}, **fitting}
+
+
+@pytest.mark.parametrize("bodies", [TRACES, fitting_traces(), JSON], ids=["any field", "nearly right", "anything"])
 @COMMON
 @given(data=st.data())
 def test_traces(fuzzed: Client, bodies: st.SearchStrategy[object], data: st.DataObject) -> None:
