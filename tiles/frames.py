@@ -243,7 +243,7 @@ def _points(lnglat: Floats) -> NDArray[Any]:
 
 
 def _linestrings(network: Network, rows: Rows) -> NDArray[Any]:
-    chosen = network.line_geometry.take(rows)
-    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, chosen.coordinates, (chosen.offsets,))
-    lines[~chosen.placed] = None
+    lines, placed = np.full(len(rows), None, dtype=object), network.line_geometry.placed[rows]
+    chosen = network.line_geometry.take(rows[placed])  # shapely refuses lines that are all empty
+    lines[placed] = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, chosen.coordinates, (chosen.offsets,))
     return lines

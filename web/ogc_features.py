@@ -16,9 +16,10 @@ from tiles.filter import Filter, tile_filter
 from tiles.frames import frame
 from tiles.source import TileSource
 from tiles.within import rows_within
-from twin.components import TEXT
-from twin.elements import feature_of_element
+from twin.components import ENERGY_CONSUMER, TEXT, USAGE_POINT
+from twin.elements import LAYERS
 from twin.mrids import UnknownMrid
+from twin.network import Network
 from twin.outages import Outage, outages
 from twin.state import Snapshot
 from web.ogc import OUTAGES
@@ -61,15 +62,27 @@ def one(snapshot: Snapshot, collection: str, feature_id: str) -> Feature:
         if not found:
             raise UnknownMrid(feature_id)
         return _outage(found[0], None)
-    network = snapshot.network
-    element = network.mrids.find(feature_id)
-    known = feature_of_element(network, element)
-    if known is None or known[0] != collection:
-        raise UnknownMrid(feature_id)
-    (feature,) = _features(snapshot, collection, np.array([known[1] - 1]), None)
-    if feature["id"] != feature_id:  # a consumer that its usage points stand for
-        raise UnknownMrid(feature_id)
+    row = _row(snapshot.network, collection, feature_id)
+    (feature,) = _features(snapshot, collection, np.array([row]), None)
     return feature
+
+
+def _row(network: Network, collection: str, mrid: str) -> int:
+    """Row of a layer; raises UnknownMrid, also for a consumer that its usage points stand for."""
+    element, meters = network.mrids.find(mrid), network.meters
+    if collection != "meters":
+        if LAYERS[collection] is element.component:
+            return element.row
+        raise UnknownMrid(mrid)
+    if element.component is USAGE_POINT:
+        rows = np.flatnonzero(meters.usage_point == element.row)
+    elif element.component is ENERGY_CONSUMER:
+        rows = np.flatnonzero((meters.consumer == element.row) & (meters.usage_point < 0))
+    else:
+        raise UnknownMrid(mrid)
+    if len(rows) == 0:
+        raise UnknownMrid(mrid)
+    return int(rows[0])
 
 
 # --- elements -----------------------------------------------------------------------------------------------------
