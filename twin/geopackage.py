@@ -17,16 +17,26 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from twin.components import COMPONENTS
-from twin.events import Event, ModelReplaced, Position, Recorded, event_from_json, event_to_json
+from twin.events import Event, Position, Recorded, event_from_json, event_to_json
 from twin.geopackage_layers import SRS_ID, drop_layer, read_layer, read_lines, write_layer
 from twin.network import Network
+from twin.packed import pack, unpack
 from twin.scenario import Scenario
 from twin.state import Snapshot
-from twin.store import Checkpoint, Head, Remembered, StoreError, StoreInvalid, StoreLocked, StoreMissing
+from twin.store import (
+    Checkpoint,
+    Head,
+    Remembered,
+    StoreError,
+    StoreInvalid,
+    StoreLocked,
+    StoreMissing,
+    following,
+)
 
 APPLICATION_ID = 0x47504B47  # "GPKG"
 GEOPACKAGE_VERSION = 10200
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 POLL_S = 1.0
 
 _WGS84 = (
@@ -60,7 +70,11 @@ _MIGRATIONS = {
 CREATE INDEX gridtwin_log_recorded_at ON gridtwin_log (recorded_at);
 CREATE TABLE gridtwin_checkpoints (revision INTEGER PRIMARY KEY, model TEXT NOT NULL, positions TEXT NOT NULL);
 CREATE TABLE gridtwin_scenarios (id TEXT NOT NULL PRIMARY KEY, created_at TEXT NOT NULL, scenario TEXT NOT NULL);
-"""
+""",
+    "2": """
+CREATE TABLE gridtwin_networks (model TEXT NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, "column" TEXT NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY (model, class, "column"));
+""",
 }
 """What takes a file from each released schema to the next; a new file begins with the first schema."""
 
@@ -133,16 +147,24 @@ class GeoPackageStore:
         return None if row[0] is None else Head(int(row[0]), meta["model"])
 
     def read_network(self, model: str) -> Network:
-        """The network kept in the layers; raises StoreInvalid where it is of another model, or was tampered with."""
+        """The network in the layers, or an older one; raises StoreInvalid where it is not kept or was tampered with."""
         with _said(self.path):
             meta = dict(self._connection.execute("SELECT key, value FROM gridtwin_meta").fetchall())
             if meta.get("model") != model:
-                raise StoreInvalid(f"{self.path} holds model {meta.get('model')}, not {model}")
+                return self._read_older(model)
             tables = {c.table: read_layer(self._connection, c) for c in COMPONENTS}
             geometry = read_lines(self._connection)
         network = Network.from_tables(meta["name"], tables, geometry)
         if network.model != model:
             raise StoreInvalid(f"the layers of {self.path} were changed behind the log's back; load the source again")
+        return network
+
+    def _read_older(self, model: str) -> Network:
+        rows = self._grown_rows('SELECT name, class, "column", data FROM gridtwin_networks WHERE model = ?', model)
+        columns = {(table, column): data for _, table, column, data in rows}
+        network = unpack(rows[0][0], model, columns) if rows else None
+        if network is None:
+            raise StoreInvalid(f"{self.path} does not keep model {model}")
         return network
 
     def events(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
@@ -201,6 +223,14 @@ class GeoPackageStore:
         with _said(self.path):
             return self._connection.execute(query, values).fetchall()
 
+    def answers(self) -> Iterator[tuple[str, Remembered]]:
+        """Every key with its answer."""
+        with _said(self.path):
+            rows = self._connection.execute(
+                "SELECT key, request, revision, answer FROM gridtwin_answers ORDER BY revision, key"
+            ).fetchall()
+        return ((key, Remembered(request, revision, json.loads(answer))) for key, request, revision, answer in rows)
+
     def wait(self, timeout_s: float) -> bool:
         """Looks again after a second: a file tells nobody that another process wrote to it."""
         return not self._closed.wait(min(timeout_s, POLL_S))
@@ -215,7 +245,7 @@ class GeoPackageStore:
         with _said(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield GeoPackageWriter(self._connection, self.head())
+                yield GeoPackageWriter(self, self._connection)
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
@@ -225,9 +255,9 @@ class GeoPackageStore:
 class GeoPackageWriter:
     """One writing transaction on a GeoPackage (see `twin.store.Writer`)."""
 
-    def __init__(self, connection: sqlite3.Connection, head: Head | None) -> None:
-        self._connection = connection
-        self.head = head
+    def __init__(self, store: GeoPackageStore, connection: sqlite3.Connection) -> None:
+        self._store, self._connection = store, connection
+        self.head = store.head()
 
     def remembered(self, key: str) -> Remembered | None:
         """The answer given before under this key."""
@@ -252,20 +282,23 @@ class GeoPackageWriter:
         recorded_at = now if newest is None else max(now, datetime.fromisoformat(newest[0]))
         revision = 1 if self.head is None else self.head.revision + 1
         recorded = Recorded(revision, recorded_at, occurred_at or recorded_at, author, note, event)
+        self.append_recorded(recorded)
+        return recorded
+
+    def append_recorded(self, recorded: Recorded) -> None:
+        """Adds an event as it is."""
+        self.head = following(self.head, recorded)
         self._connection.execute(
             "INSERT INTO gridtwin_log VALUES (?, ?, ?, ?, ?, ?)",
             (
-                revision,
+                recorded.revision,
                 _instant(recorded.recorded_at),
                 _instant(recorded.occurred_at),
-                author,
-                note,
-                json.dumps(event_to_json(event)),
+                recorded.author,
+                recorded.note,
+                json.dumps(event_to_json(recorded.event)),
             ),
         )
-        model = event.model if isinstance(event, ModelReplaced) else self.head.model if self.head else ""
-        self.head = Head(revision, model)
-        return recorded
 
     def keep_supply(self, after: Snapshot) -> None:
         """The file shows the network, not its supply."""
@@ -290,13 +323,25 @@ class GeoPackageWriter:
         self._connection.execute("DELETE FROM gridtwin_scenarios WHERE id = ?", (scenario_id,))
 
     def write_network(self, network: Network) -> None:
-        """Replaces the layers by those of this network."""
+        """Replaces the layers by those of this network; the one before is kept beside them."""
+        self._keep_older(network.model)
         for component in COMPONENTS:
             drop_layer(self._connection, component.table)
             write_layer(self._connection, component, network)
         self._connection.executemany(
             "INSERT OR REPLACE INTO gridtwin_meta VALUES (?, ?)",
             [("model", network.model), ("name", network.name)],
+        )
+
+    def _keep_older(self, coming: str) -> None:
+        meta = dict(self._connection.execute("SELECT key, value FROM gridtwin_meta").fetchall())
+        model = meta.get("model", coming)
+        kept = self._connection.execute("SELECT 1 FROM gridtwin_networks WHERE model = ? LIMIT 1", (model,)).fetchone()
+        if model == coming or kept is not None:
+            return
+        self._connection.executemany(
+            "INSERT INTO gridtwin_networks VALUES (?, ?, ?, ?, ?)",
+            ((model, meta["name"], *key, data) for key, data in pack(self._store.read_network(model))),
         )
 
 

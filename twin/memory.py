@@ -13,7 +13,7 @@ from twin.events import ModelReplaced, Recorded
 from twin.network import Network
 from twin.scenario import Scenario
 from twin.state import Snapshot
-from twin.store import Checkpoint, Head, Remembered, StoreInvalid
+from twin.store import Checkpoint, Head, Remembered, StoreInvalid, following
 
 
 class MemoryStore:
@@ -66,6 +66,10 @@ class MemoryStore:
         """One by its id."""
         return self._scenarios.get(scenario_id)
 
+    def answers(self) -> Iterator[tuple[str, Remembered]]:
+        """Every key with its answer."""
+        return iter(sorted(self._answers.items(), key=lambda item: item[1].revision))
+
     def wait(self, timeout_s: float) -> bool:
         """Nobody else can write here."""
         self._closed.wait(timeout_s)
@@ -116,10 +120,13 @@ class MemoryWriter:
         now = datetime.now(UTC)
         revision = 1 if self.head is None else self.head.revision + 1
         recorded = Recorded(revision, now, occurred_at or now, author, note, event)
-        self.added.append(recorded)
-        model = event.model if isinstance(event, ModelReplaced) else self.head.model if self.head else ""
-        self.head = Head(revision, model)
+        self.append_recorded(recorded)
         return recorded
+
+    def append_recorded(self, recorded: Recorded) -> None:
+        """Adds an event as it is."""
+        self.head = following(self.head, recorded)
+        self.added.append(recorded)
 
     def write_network(self, network: Network) -> None:
         """Keeps a network under its model."""

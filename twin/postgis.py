@@ -23,7 +23,7 @@ from twin.postgis_supply import Shown, read_shown, show
 from twin.postgis_url import PostgisUrl
 from twin.scenario import Scenario
 from twin.state import Snapshot
-from twin.store import Checkpoint, Head, Remembered, StoreError, StoreInvalid
+from twin.store import Checkpoint, Head, Remembered, StoreError, StoreInvalid, following
 
 EVENTS_AT_ONCE = 5_000
 
@@ -43,6 +43,7 @@ INSERT INTO log (revision, recorded_at, occurred_at, author, note, event)
 SELECT revision, recorded_at, coalesce($2, recorded_at), $3, $4, $5 FROM next
 RETURNING revision, recorded_at, occurred_at
 """
+_INSERT = "INSERT INTO log (revision, recorded_at, occurred_at, author, note, event) VALUES ($1, $2, $3, $4, $5, $6)"
 
 
 class PostgisStore:
@@ -123,6 +124,11 @@ class PostgisStore:
         row = self._one("SELECT scenario FROM scenario WHERE id = $1", scenario_id)
         return None if row is None else Scenario.from_json(json.loads(row["scenario"]))
 
+    def answers(self) -> Iterator[tuple[str, Remembered]]:
+        """Every key with its answer."""
+        for row in self._all("SELECT key, request, revision, answer FROM answer ORDER BY revision, key"):
+            yield row["key"], Remembered(row["request"], row["revision"], json.loads(row["answer"]))
+
     def wait(self, timeout_s: float) -> bool:
         """Woken by NOTIFY, and looks once a second; raises StoreAway where the connection is lost."""
         return self._listener.wait(timeout_s)
@@ -143,6 +149,7 @@ class PostgisStore:
         writer = PostgisWriter(self._session, self._session.begin(_lock_head), self._shown)
         try:
             yield writer
+            writer.flush()
             writer.notify(channel(self._url))
         except BaseException:
             self._session.rollback()
@@ -164,6 +171,7 @@ class PostgisWriter:
         """What the tables of the present state hold, as far as this process knows."""
         self.recorded: Recorded | None = None
         """The last event added."""
+        self._unsent: list[Recorded] = []
 
     def remembered(self, key: str) -> Remembered | None:
         """The answer given before under this key."""
@@ -187,9 +195,31 @@ class PostgisWriter:
         values = (model, occurred_at, author, note, json.dumps(event_to_json(event)))
         row = self._session.run(lambda connection: connection.fetchrow(_APPEND, *values))
         assert row is not None  # head has one row
-        self._added(Recorded(row["revision"], row["recorded_at"], row["occurred_at"], author, note, event))
-        assert self.recorded is not None
-        return self.recorded
+        recorded = Recorded(row["revision"], row["recorded_at"], row["occurred_at"], author, note, event)
+        self._added(recorded)
+        return recorded
+
+    def append_recorded(self, recorded: Recorded) -> None:
+        """Adds an event as it is; `flush` sends them, many at a time."""
+        self._added(recorded)
+        self._unsent.append(recorded)
+        if len(self._unsent) >= EVENTS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends the events that were added as they are."""
+        if not self._unsent:
+            return
+        rows = [
+            (r.revision, r.recorded_at, r.occurred_at, r.author, r.note, json.dumps(event_to_json(r.event)))
+            for r in self._unsent
+        ]
+        self._unsent.clear()
+        self._session.run(lambda connection: connection.executemany(_INSERT, rows))
+        assert self.head is not None
+        self._execute(
+            "UPDATE head SET revision = $1, recorded_at = $2, model = nullif($3, '')", *rows[-1][:2], self.head.model
+        )
 
     def write_network(self, network: Network) -> None:
         """Keeps a network beside those of older models."""
@@ -210,6 +240,7 @@ class PostgisWriter:
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keeps the state at a revision."""
+        self.flush()  # it refers to the log
         self._execute(
             "INSERT INTO checkpoint (revision, model, positions) VALUES ($1, $2, $3) ON CONFLICT (revision) DO NOTHING",
             checkpoint.revision,
@@ -241,9 +272,7 @@ class PostgisWriter:
             self._execute("SELECT pg_notify($1, $2)", name, str(self.recorded.revision))
 
     def _added(self, recorded: Recorded) -> None:
-        event = recorded.event
-        model = event.model if isinstance(event, ModelReplaced) else self.head.model if self.head else ""
-        self.head = Head(recorded.revision, model)
+        self.head = following(self.head, recorded)
         self.recorded = recorded
 
     def _execute(self, statement: str, *values: object) -> None:

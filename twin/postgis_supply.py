@@ -54,6 +54,8 @@ async def show(connection: Connection, before: Shown, after: Snapshot, happened_
     runs = {_key(run): run for run in supply_runs(after)}
     same_model = before.model == after.network.model
     old = before.runs if same_model else {}
+    if not same_model:  # what was carried over happened earlier
+        happened_at = max(after.state.since.values(), default=happened_at)
     since = {key: old[key] if key in old else _began(key, old, happened_at) for key in runs}
     await _show_runs(connection, [key for key in before.runs if key not in since or not same_model], runs, since, old)
     positions = _positions(after)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from twin.events import Event, Position, Recorded
+from twin.events import Event, ModelReplaced, Position, Recorded
 from twin.network import Network
 from twin.scenario import Scenario
 from twin.state import Snapshot
@@ -83,6 +83,14 @@ class Checkpoint:
     positions: tuple[Position, ...]
 
 
+def following(head: Head | None, recorded: Recorded) -> Head:
+    """The head after an event; raises ValueError where its revision is not the next one."""
+    before = head or Head(0, "")
+    if recorded.revision != before.revision + 1:
+        raise ValueError(f"revision {recorded.revision} does not follow on {before.revision}")
+    return Head(recorded.revision, recorded.event.model if isinstance(recorded.event, ModelReplaced) else before.model)
+
+
 class Writer(Protocol):
     """One writing transaction: the head is locked, and everything in it happens or nothing does."""
 
@@ -93,6 +101,9 @@ class Writer(Protocol):
 
     def append(self, event: Event, *, occurred_at: datetime | None, author: str, note: str) -> Recorded:
         """Adds one event; the store sets revision and recorded_at."""
+
+    def append_recorded(self, recorded: Recorded) -> None:
+        """Adds an event of another store's log as it is; its revision must be the next one, else ValueError."""
 
     def write_network(self, network: Network) -> None:
         """Keeps a network under its model version."""
@@ -141,6 +152,9 @@ class Store(Protocol):
 
     def scenario(self, scenario_id: str) -> Scenario | None:
         """One scenario by its id."""
+
+    def answers(self) -> Iterator[tuple[str, Remembered]]:
+        """Every Idempotency-Key with its answer, by revision."""
 
     def wait(self, timeout_s: float) -> bool:
         """Blocks until another process may have added to the log (True), at most so long (False).

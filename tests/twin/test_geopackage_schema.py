@@ -22,6 +22,7 @@ def first_schema(tmp_path: Path) -> Path:
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "DROP TABLE gridtwin_checkpoints; DROP TABLE gridtwin_scenarios; DROP INDEX gridtwin_log_recorded_at;"
+            "DROP TABLE gridtwin_networks;"
             "UPDATE gridtwin_meta SET value = '1' WHERE key = 'schema';"
         )
     connection.close()
@@ -44,6 +45,6 @@ def test_writing_takes_it_forward(first_schema: Path) -> None:
             assert twin.switch([Operation("b3", revision == 4)]).revision == revision
             assert store.scenarios() == []
     connection = sqlite3.connect(first_schema)
-    assert connection.execute("SELECT value FROM gridtwin_meta WHERE key = 'schema'").fetchone() == ("2",)
+    assert connection.execute("SELECT value FROM gridtwin_meta WHERE key = 'schema'").fetchone() == ("3",)
     assert connection.execute("SELECT count(*) FROM gridtwin_log").fetchone() == (4,)
     connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,11 +101,17 @@ def test_a_state_under_an_older_model_needs_that_model(tmp_path: Path) -> None:
     path = tmp_path / "one.gpkg"
     with Twin.load(first, GeoPackageStore(path, write=True, create=True)) as before:
         before.switch([Operation("b3", True)])
+    with Twin.load(second, GeoPackageStore(path, write=True)) as after:
+        past = after.at(2)
+        assert past.network.model == first.model and past.state.open[first.mrids.find("b3").row] == 7
+    with sqlite3.connect(path) as connection:  # as in a file of an earlier version, which kept one model only
+        connection.execute("DELETE FROM gridtwin_networks")
+    connection.close()
     with (
-        Twin.load(second, GeoPackageStore(path, write=True)) as after,
+        Twin.from_store(GeoPackageStore(path)) as without,
         pytest.raises(RevisionGone, match="its network is not kept"),
     ):
-        after.at(2)
+        without.at(2)
 
 
 def test_folding_is_applying_one_by_one() -> None:

@@ -15,12 +15,22 @@ import pytest
 
 from tests.postgres import Postgres
 from tests.twin.networks import F1, draw, rng_network
+from twin.copying import copy_store
 from twin.engine import Twin
 from twin.events import ModelReplaced, Operation, Position, SwitchOperated
 from twin.memory import MemoryStore
 from twin.network import Network
 from twin.scenario import Scenario, Step
-from twin.store import Checkpoint, Head, IdempotencyConflict, StaleRevision, Store, StoreInvalid, StoreMissing
+from twin.store import (
+    Checkpoint,
+    Head,
+    IdempotencyConflict,
+    StaleRevision,
+    Store,
+    StoreError,
+    StoreInvalid,
+    StoreMissing,
+)
 from twin.stores import UnknownStore, open_store
 from twin.transitions import SwitchingError
 
@@ -50,18 +60,29 @@ class Place:
             yield Twin.from_store(store)
 
 
-@pytest.fixture(params=["memory", "geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
+def at_memory() -> Place:
+    memory = MemoryStore()
+    return Place("memory", memory.url, lambda: memory)
+
+
+def at_file(path: Path) -> Place:
+    return Place("geopackage", str(path), lambda: open_store(str(path), write=True, create=True))
+
+
+def at_postgis(url: str) -> Place:
+    return Place("postgis", url, lambda: open_store(url, write=True, create=True))
+
+
+KINDS = ["memory", "geopackage", pytest.param("postgis", marks=pytest.mark.postgis)]
+
+
+@pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place."""
-    if request.param == "memory":
-        memory = MemoryStore()
-        return Place("memory", memory.url, lambda: memory)
-    if request.param == "geopackage":
-        url = str(tmp_path / "grid twin ä.gpkg")
-    else:
+    if request.param == "postgis":
         postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.url(request.getfixturevalue("database"))
-    return Place(request.param, url, lambda: open_store(url, write=True, create=True))
+        return at_postgis(postgres.url(request.getfixturevalue("database")))
+    return at_memory() if request.param == "memory" else at_file(tmp_path / "grid twin ä.gpkg")
 
 
 def small(**options) -> Network:
@@ -368,6 +389,90 @@ def test_waiting_ends_in_time_and_when_the_store_is_closed(loaded):
     assert not waiter.is_alive()
     if loaded.kind == "postgis":
         assert woken == [False]
+
+
+# --- copies -------------------------------------------------------------------------------------------------------
+
+
+def test_verbatim_events_have_to_follow(loaded):
+    with loaded.store() as store:
+        last = next(store.events())
+        for revision in (1, 3):
+            with (
+                pytest.raises(ValueError, match=f"revision {revision} does not follow on 1"),
+                store.writing() as writer,
+            ):
+                writer.append_recorded(replace(last, revision=revision))
+        assert store.head() == Head(1, small().model)
+
+
+@pytest.fixture
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A second place, empty."""
+    if request.param == "postgis":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        return at_postgis(postgres.url(request.getfixturevalue("database")) + "?schema=there")
+    return at_memory() if request.param == "memory" else at_file(tmp_path / "there.gpkg")
+
+
+@pytest.mark.parametrize("there", KINDS, indirect=True)
+def test_a_copy_is_the_same(loaded, there, monkeypatch):
+    monkeypatch.setattr("twin.engine.CHECKPOINT_EVERY", 3)
+    monkeypatch.setattr("twin.postgis.EVENTS_AT_ONCE", 2)
+    with loaded.twin() as twin:
+        for number in range(3):
+            twin.switch([Operation("b3", number % 2 == 0)], note=f"n{number}", idempotency_key=f"k{number}")
+    with loaded.store() as store:
+        twin = Twin.load(small(opened="", name="new"), store, author="ann")
+        twin.switch([Operation("b1", True)], occurred_at=datetime(2020, 1, 2, 3, 4, 5, 678901, UTC))
+        with store.writing() as writer:
+            writer.put_scenario(scenario(1))
+            writer.put_scenario(scenario(2))
+    with loaded.store() as source, there.store() as target:
+        report = copy_store(source, target)
+        assert (report.models, report.events, report.answers, report.scenarios, report.missing) == (2, 6, 3, 2, ())
+        assert_copied(source, target)
+        with pytest.raises(StoreError, match="holds something already"):
+            copy_store(source, target)
+        before = Twin.from_store(source).current
+    with there.twin() as twin:
+        assert np.array_equal(twin.current.state.open, before.state.open)
+        assert dict(twin.current.state.since) == dict(before.state.since)
+        assert np.array_equal(twin.current.energized, before.energized)
+        again = twin.switch([Operation("b1", False)])
+        assert again.revision == 7 and again.reenergized.nodes > 0  # and life goes on
+
+
+def assert_copied(source: Store, target: Store) -> None:
+    assert target.head() == source.head()
+    assert list(target.events()) == list(source.events())
+    assert list(target.answers()) == list(source.answers()) != []
+    assert target.scenarios() == source.scenarios()
+    assert [target.checkpoint(until) for until in range(7)] == [source.checkpoint(until) for until in range(7)]
+    assert target.checkpoint(6) is not None
+    for model in (small().model, small(opened="").model):
+        assert_same(target.read_network(model), source.read_network(model))
+
+
+def test_a_copy_that_fails_leaves_nothing(loaded, tmp_path):
+    class Stops(Exception):
+        pass
+
+    def stops(what: str) -> None:
+        if "scenarios" in what:
+            raise Stops
+
+    with loaded.store() as source, at_file(tmp_path / "there.gpkg").store() as target:
+        with pytest.raises(Stops):
+            copy_store(source, target, stops)
+        assert target.head() is None
+        copy_store(source, target)
+
+
+def test_an_empty_store_is_not_copied(place, tmp_path):
+    empty = pytest.raises(StoreMissing, match="there is nothing to copy")
+    with place.store() as source, at_file(tmp_path / "there.gpkg").store() as target, empty:
+        copy_store(source, target)
 
 
 # --- urls ---------------------------------------------------------------------------------------------------------
