@@ -18,6 +18,9 @@ from topology.trace import connected, downstream, upstream
 
 __all__ = ["Case", "Inputs", "building", "measured", "operating", "propagation", "tracing"]
 
+BUDGET = 3.0
+"""Seconds after which no more single traces, or operations, of a kind are begun."""
+
 Inputs = tuple[int, NDArray[np.int32], NDArray[np.int32], Masks, Masks, Masks]
 """What `build` takes: node count, ends u and v, phases, conducting, sources."""
 
@@ -95,6 +98,8 @@ def operating(case: Case, operations: int = 400) -> list[Row]:
     rows = []
     for what, branches in kinds.items():
         for branch in np.asarray(branches, np.int32).tolist():
+            if sum(timing.taken) > BUDGET:
+                break
             for mask in (0, graph.branch_phases[branch], case.conducting[branch]):
                 timing.operate(branch, mask)
         rows += timing.told(what)
@@ -186,6 +191,8 @@ def tracing(case: Case) -> list[Row]:
     ):
         taken, sizes = [], []
         for node in starts.tolist():
+            if sum(taken) > BUDGET:
+                break
             begins = time.perf_counter()
             trace = downstream(graph, conducting, sources, Start(np.array([node])), energized=energized)
             customers(trace.nodes, before)

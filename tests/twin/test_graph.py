@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import operator
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loaders.simbench import read_simbench
 from topology.nx import ArrayGraph
@@ -329,6 +333,49 @@ def test_there_and_back(copied: Callable[[nx.MultiGraph], nx.MultiGraph]) -> Non
         assert back.name == network.name
         assert back.model == network.model
         assert nx.utils.graphs_equal(structural_graph(back), structural_graph(network))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 30), st.integers(0, 60), st.randoms(use_true_random=False))
+def test_there_and_back_in_any_order(seed: int, nodes: int, branches: int, order: random.Random) -> None:
+    """A copy whose nodes and edges were put in at random tells of the same network, its columns and all."""
+    network = random_network(seed, nodes, branches)
+    graph = structural_graph(network)
+    shuffled = nx.MultiGraph(**graph.graph)
+    labels, edges = list(graph.nodes(data=True)), list(graph.edges(keys=True, data=True))
+    order.shuffle(labels)
+    order.shuffle(edges)
+    shuffled.add_nodes_from(labels)
+    shuffled.add_edges_from((v, u, *rest) if order.random() < 0.5 else (u, v, *rest) for u, v, *rest in edges)
+    back = structural_graph(network_from_networkx(shuffled))
+    assert set(back) == set(graph)
+    mrid = operator.itemgetter("mrid")
+    assert sorted(back.graph["feeders"], key=mrid) == sorted(graph.graph["feeders"], key=mrid)
+    for label, attributes in graph.nodes(data=True):
+        assert by_mrid(back.nodes[label]) == by_mrid(attributes)
+    assert back.number_of_edges() == len(edges)
+    for u, v, key, attributes in edges:
+        assert {**back.edges[u, v, key], "branch": 0} == {**attributes, "branch": 0}
+
+
+def by_mrid(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Equipment in any order."""
+    return {**attributes, "equipment": sorted(attributes["equipment"], key=lambda each: each["mrid"])}
+
+
+def test_listing_everything_is_looking_everything_up() -> None:
+    for network in NETWORKS:
+        graph = structural_graph(network)
+        assert list(graph.nodes(data=True)) == [(label, graph.nodes[label]) for label in graph]
+        listed = list(graph.edges(keys=True, data=True))
+        assert listed == [(u, v, key, graph.edges[u, v, key]) for u, v, key in graph.edges]
+        assert (
+            [edge[:3] for edge in listed] == list(graph.edges(keys=True)) == list(nx.MultiGraph(graph).edges(keys=True))
+        )
+        assert list(graph.edges(data="class")) == [(u, v, data["class"]) for u, v, _, data in listed]
+        assert dict(graph.degree) == {label: graph.degree(label) for label in graph}
+        some = list(graph)[:3]
+        assert set(graph.edges(some, keys=True)) == set(plain(graph).edges(some, keys=True))
 
 
 def by_hand() -> nx.MultiGraph:
