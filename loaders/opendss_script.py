@@ -1,0 +1,454 @@
+"""Runs the commands of an OpenDSS script that build a circuit; what only calculates or shows is counted and left."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from loaders.opendss_classes import (
+    CLASSES,
+    COMMANDS,
+    OTHER_CLASSES,
+    WOUND,
+    DssClass,
+    abbreviated,
+    class_name,
+)
+from loaders.opendss_files import Files, Forbidden, joined
+from loaders.opendss_text import BrokenLine, array, lines, parameters, unquoted
+from loaders.report import LoadError
+
+Progress = Callable[[str], None]
+
+MAX_DEPTH = 50
+"""Scripts within scripts; more than that is a ring."""
+
+MAX_FILES = 20_000
+"""Files that one circuit may read."""
+
+MAX_WINDINGS = 20
+
+_PLURALS = {"buses": "bus", "conns": "conn", "kvs": "kv", "kvas": "kva"}
+_PER_WINDING = frozenset(_PLURALS.values())
+_YES = ("y", "t", "1")
+
+
+@dataclass(slots=True)
+class Element:
+    """One object of a class: what was said of it last.
+
+    values: by property, as written; of a winding as `bus@2`. folder, path, line: where it was made. title: its name
+    with the letters as written.
+    """
+
+    kind: str
+    name: str
+    title: str
+    folder: str
+    path: str
+    line: int
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mrid(self) -> str:
+        """`Line.650632`, as OpenDSS names elements; in lower case but for the class, as names have none."""
+        return f"{self.kind}.{self.name}"
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it takes part."""
+        return is_yes(self.values.get("enabled", "y"))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A terminal that a command opened or closed: on conductor `phase` (1, 2, …), or on all of them (0)."""
+
+    mrid: str
+    terminal: int
+    phase: int
+    open: bool
+    at: str
+
+
+@dataclass(slots=True)
+class Circuit:
+    """What a script built."""
+
+    name: str
+    elements: dict[str, dict[str, Element]] = field(default_factory=lambda: {name: {} for name in CLASSES})
+    """By class in lower case, then by name."""
+    operations: list[Opened] = field(default_factory=list)
+    coordinates: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By bus: x and y as written."""
+    voltage_bases_kv: list[float] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    """How many objects of classes that are not read, by class."""
+    first_others: dict[str, list[str]] = field(default_factory=dict)
+    commands: Counter[str] = field(default_factory=Counter)
+    """How often each command that builds nothing was met."""
+    unknown_commands: Counter[str] = field(default_factory=Counter)
+    unknown_properties: Counter[str] = field(default_factory=Counter)
+    redefined: list[str] = field(default_factory=list)
+
+
+def is_yes(value: str) -> bool:
+    """Whether a value says yes, in any of OpenDSS's ways."""
+    return unquoted(value)[:1].lower() in _YES
+
+
+class Script:
+    """Reads scripts, one command after the other; `circuit` is what they built, None without any."""
+
+    def __init__(self, files: Files, progress: Progress) -> None:
+        self.circuit: Circuit | None = None
+        self._fresh = Circuit("")
+        """Where what a script defines before its circuit is kept."""
+        self._files, self._progress = files, progress
+        self._path, self._line, self._folder = "", 0, ""
+        self._read = 0
+        self._active: tuple[Element, DssClass] | None = None
+        self._skipping = False
+        """The active object is of a class that is not read."""
+        self._commands: dict[str, Callable[[list[tuple[str, str]]], None]] = {
+            "new": self._new,
+            "edit": self._edit,
+            "select": self._edit,
+            "more": self._more,
+            "m": self._more,
+            "~": self._more,
+            "redirect": self._redirect,
+            "compile": self._redirect,
+            "clear": self._clear,
+            "clearall": self._clear,
+            "set": self._set,
+            "open": self._open,
+            "close": self._close,
+            "enable": self._enable,
+            "disable": self._disable,
+            "buscoords": self._buscoords,
+            "latlongcoords": self._latlongcoords,
+            "setbusxy": self._setbusxy,
+            "cd": self._cd,
+        }
+        self._words: dict[str, str | None] = {}
+
+    def run(self, path: str, depth: int = 0) -> None:
+        """Runs one file. Raises LoadError, which names file and line."""
+        text = self._files.read(path)
+        self._read += 1
+        if depth > MAX_DEPTH or self._read > MAX_FILES:
+            raise self.fail("redirect", path, "files that read each other in a ring, or too many of them")
+        before = self._path, self._line, self._folder
+        self._path, self._folder = path, posixpath.dirname(path)
+        self._depth = depth
+        self._progress(f"reading {posixpath.basename(path)}")
+        for number, line in lines(text):
+            self._line = number
+            try:
+                self._run_line(line)
+            except BrokenLine as error:
+                raise LoadError(f"{self._at()}: {error}") from error
+        self._path, self._line, self._folder = before
+        self._depth = depth - 1
+
+    def fail(self, name: str, value: object, what: str) -> LoadError:
+        """The error for a value on the line that is read; raise it."""
+        return LoadError(f"{self._at()}: {name} is {value!r}; {what}")
+
+    def _at(self) -> str:
+        return f"{self._files.shown(self._path)} line {self._line}"
+
+    # --- commands ---------------------------------------------------------------------------------------------
+
+    def _run_line(self, line: str) -> None:
+        if line[0] == "~" and line[1:2].strip():
+            line = f"~ {line[1:]}"
+        word = line.split(None, 1)[0].lower()
+        command = self._command(word)
+        if self._is_of_others(line, command):
+            return
+        if command == "set" and "voltageb" not in line.lower():
+            self._target.commands["set"] += 1
+        elif command in self._commands:
+            self._commands[command](parameters(line)[1:])
+        elif command is not None:
+            self._target.commands[command] += 1
+        elif "=" in line and "." in line.partition("=")[0]:
+            self._assign(parameters(line))
+        else:
+            self._target.unknown_commands[word[:40]] += 1
+
+    def _command(self, word: str) -> str | None:
+        try:
+            return self._words[word]
+        except KeyError:
+            self._words[word] = known = word if word == "~" else abbreviated(word, COMMANDS)
+            return known
+
+    def _is_of_others(self, line: str, command: str | None) -> bool:
+        """Whether a line is of an object of a class that is not read: it is counted, and its values, which may be
+        megabytes, are not looked at."""
+        if command != "new":
+            return self._skipping and command in ("more", "m", "~")
+        _, _, rest = line.partition(line.split(None, 1)[0])
+        named = rest.strip().partition(" ")[0].partition("\t")[0].strip("\"'")
+        kind, dot, name = named.partition(".")
+        other = OTHER_CLASSES.get(class_name(kind) or "") if dot else None
+        self._skipping = other is not None
+        if other is None:
+            return False
+        self._target.others[other] += 1
+        self._target.first_others.setdefault(other, []).append(f"{other}.{name.lower()}")
+        self._active = None
+        return True
+
+    @property
+    def _target(self) -> Circuit:
+        return self.circuit or self._fresh
+
+    def _new(self, given: list[tuple[str, str]]) -> None:
+        kind, name, title = self._object(given)
+        if kind == "circuit":
+            self._new_circuit(title)
+            kind, name, title = "vsource", "source", "source"
+        known = CLASSES.get(kind)
+        if known is None:
+            self._count_unknown(kind, name)
+            return
+        there = self._target.elements[kind]
+        element = there.get(name)
+        if element is None:
+            element = there[name] = Element(known.name, name, title, self._folder, self._path, self._line)
+        else:
+            self._target.redefined.append(element.mrid)
+        self._active = element, known
+        self._put(element, known, given[1:])
+
+    def _object(self, given: list[tuple[str, str]]) -> tuple[str, str, str]:
+        """Class in lower case, name in lower case, name as written."""
+        if not given:
+            raise BrokenLine("a class and a name are missing, as in New Line.a")
+        label, value = given[0]
+        word = unquoted(value)
+        kind, dot, name = word.partition(".")
+        if not dot or not "object".startswith(label.lower()):
+            raise BrokenLine(f"{word!r} names no element: a class, a dot and a name are needed, as in Line.a")
+        if not name:
+            raise BrokenLine(f"{word!r} has no name after its class")
+        return class_name(kind) or kind.lower(), name.lower(), name
+
+    def _new_circuit(self, title: str) -> None:
+        if self.circuit is not None:
+            raise self.fail("circuit", title, "there is one already; read each from a script of its own, after Clear")
+        self.circuit, self._fresh = self._fresh, Circuit("")
+        self.circuit.name = title
+
+    def _count_unknown(self, kind: str, name: str) -> None:
+        named = OTHER_CLASSES.get(kind, kind)
+        self._target.others[named] += 1
+        self._target.first_others.setdefault(named, []).append(f"{named}.{name}")
+        self._active, self._skipping = None, True
+
+    def _edit(self, given: list[tuple[str, str]]) -> None:
+        kind, name, _ = self._object(given)
+        self._skipping = False
+        if kind == "circuit":
+            kind, name = "vsource", "source"
+        if kind not in CLASSES:
+            self._active, self._skipping = None, True
+            return
+        self._activate(kind, name)
+        self._more(given[1:])
+
+    def _activate(self, kind: str, name: str) -> None:
+        element = self._target.elements[kind].get(name)
+        if element is None:
+            raise self.fail("element", f"{CLASSES[kind].name}.{name}", "there is none of that name yet")
+        self._active = element, CLASSES[kind]
+
+    def _more(self, given: list[tuple[str, str]]) -> None:
+        if self._active is None:
+            raise BrokenLine("there is no element before it that it could go on with")
+        self._put(*self._active, given)
+
+    def _assign(self, given: list[tuple[str, str]]) -> None:
+        """`Transformer.reg2a.wdg=2 tap=1.05`."""
+        name, value = given[0]
+        target, _, last = name.rpartition(".")
+        kind, dot, element = target.partition(".")
+        known = class_name(kind) if dot else None
+        if not last or known is None or known not in CLASSES:
+            others = known is not None and bool(last)
+            (self._target.commands if others else self._target.unknown_commands)[name.lower()[:40]] += 1
+            return
+        self._activate(known, element.lower())
+        self._more([(last, value), *given[1:]])
+
+    def _redirect(self, given: list[tuple[str, str]]) -> None:
+        if not given:
+            raise BrokenLine("the name of a file is missing")
+        self.run(self._find(unquoted(given[0][1])), self._depth + 1)
+
+    def _find(self, named: str) -> str:
+        try:
+            found = self._files.find(joined(self._folder, named))
+        except Forbidden as error:
+            raise self.fail("file", named, str(error)) from error
+        if found is None:
+            raise self.fail("file", named, f"{self._files.shown(joined(self._folder, named))} is not there")
+        return found
+
+    def _clear(self, _given: list[tuple[str, str]]) -> None:
+        self.circuit, self._fresh, self._active = None, Circuit(""), None
+
+    def _set(self, given: list[tuple[str, str]]) -> None:
+        for name, value in given:
+            if name.lower().startswith("voltageb"):
+                self._target.voltage_bases_kv = [self._number("voltagebases", word) for word in array(value)]
+
+    def _cd(self, given: list[tuple[str, str]]) -> None:
+        if given:
+            raise self.fail("cd", given[0][1], "changing folders is not followed; name files from where the script is")
+
+    def _number(self, name: str, word: str) -> float:
+        try:
+            return float(word)
+        except ValueError:
+            raise self.fail(name, word, "a number is needed") from None
+
+    # --- properties -------------------------------------------------------------------------------------------
+
+    def _put(self, element: Element, known: DssClass, given: list[tuple[str, str]]) -> None:
+        values, used, find = element.values, known.used, known.property
+        wound = known.name in WOUND
+        position = 0
+        for name, value in given:
+            if name:
+                found = find(name)
+                if found is None:
+                    self._target.unknown_properties[f"{known.name}.{name.lower()[:40]}"] += 1
+                    continue
+                position = known.position[found] + 1
+            else:
+                if position >= len(known.properties):
+                    raise BrokenLine(f"{value!r} is one value more than {known.name} has properties")
+                found = known.properties[position]
+                position += 1
+            if found not in used:
+                continue
+            if found == "like":
+                self._like(element, known, unquoted(value).lower())
+            elif wound:
+                self._put_wound(values, found, value)
+            else:
+                values[found] = value
+
+    def _like(self, element: Element, known: DssClass, name: str) -> None:
+        model = self._target.elements[known.name.lower()].get(name)
+        if model is None:
+            raise self.fail("like", name, f"there is no {known.name} of that name yet")
+        element.values.update(model.values)
+
+    def _put_wound(self, values: dict[str, str], name: str, value: str) -> None:
+        if name in ("wdg", "windings"):
+            value = unquoted(value)
+            limit = int(values.get("windings", 2)) if name == "wdg" else MAX_WINDINGS
+            if not value.isdecimal() or not 1 <= int(value) <= limit:
+                raise self.fail(name, value, f"a whole number from 1 to {limit} is needed")
+            values[name] = value
+            if name == "windings":
+                values["wdg"] = "1"
+        elif name in _PER_WINDING:
+            values[f"{name}@{values.get('wdg', 1)}"] = value
+        elif name in _PLURALS:
+            for winding, each in enumerate(array(value), 1):
+                values[f"{_PLURALS[name]}@{winding}"] = each
+        elif name == "xfmrcode":
+            code = self._target.elements["xfmrcode"].get(unquoted(value).lower())
+            if code is None:
+                raise self.fail("xfmrcode", unquoted(value), "there is no XfmrCode of that name yet")
+            values |= {key: given for key, given in code.values.items() if not key.startswith(("bus", "enabled"))}
+        else:
+            values[name] = value
+
+    # --- switching --------------------------------------------------------------------------------------------
+
+    def _open(self, given: list[tuple[str, str]]) -> None:
+        self._operate(given, True)
+
+    def _close(self, given: list[tuple[str, str]]) -> None:
+        self._operate(given, False)
+
+    def _operate(self, given: list[tuple[str, str]], opened: bool) -> None:
+        kind, name, _ = self._object(given)
+        if kind not in CLASSES:
+            self._target.commands["open" if opened else "close"] += 1
+            return
+        self._activate(kind, name)
+        numbers = {"term": 1, "cond": 0}
+        for place, (label, value) in zip(("term", "cond"), given[1:3], strict=False):
+            chosen = abbreviated(label.lower()[:4], ("term", "cond")) if label else place
+            if chosen is None or not unquoted(value).isdecimal():
+                raise self.fail(label or place, value, "a terminal and a conductor are numbers, as in term=1 cond=2")
+            numbers[chosen] = int(unquoted(value))
+        assert self._active is not None
+        mrid = self._active[0].mrid
+        self._target.operations.append(Opened(mrid, numbers["term"], numbers["cond"], opened, self._at()))
+
+    def _enable(self, given: list[tuple[str, str]]) -> None:
+        self._able(given, "y")
+
+    def _disable(self, given: list[tuple[str, str]]) -> None:
+        self._able(given, "n")
+
+    def _able(self, given: list[tuple[str, str]], value: str) -> None:
+        kind, name, _ = self._object(given)
+        if kind not in CLASSES:
+            return
+        chosen = self._target.elements[kind]
+        for element in chosen.values() if name == "*" else (chosen[name],) if name in chosen else ():
+            element.values["enabled"] = value
+
+    # --- coordinates ------------------------------------------------------------------------------------------
+
+    def _buscoords(self, given: list[tuple[str, str]]) -> None:
+        self._coordinates(given, swapped=False)
+
+    def _latlongcoords(self, given: list[tuple[str, str]]) -> None:
+        self._coordinates(given, swapped=True)
+
+    def _coordinates(self, given: list[tuple[str, str]], swapped: bool) -> None:
+        """A file of `bus, x, y`; the other way round for latitude and longitude."""
+        if not given:
+            raise BrokenLine("the name of a file with coordinates is missing")
+        path = self._find(unquoted(given[0][1]))
+        self._progress(f"reading {posixpath.basename(path)}")
+        before = self._path, self._line
+        self._path = path
+        place = self._target.coordinates
+        for number, line in lines(self._files.read(path)):
+            words = line.replace(",", " ").replace('"', " ").split()
+            try:
+                bus, x, y = words[0].lower(), float(words[1]), float(words[2])
+            except (IndexError, ValueError):
+                self._line = number
+                if number == 1 and len(words) > 2:
+                    continue  # names of columns
+                raise self.fail("coordinates", line[:80], "a bus and two numbers are needed") from None
+            if not (abs(x) < 1e12 and abs(y) < 1e12):
+                self._line = number
+                raise self.fail("coordinates", line[:80], "finite numbers below 1e12 are needed")
+            place[bus] = (y, x) if swapped else (x, y)
+        self._path, self._line = before
+
+    def _setbusxy(self, given: list[tuple[str, str]]) -> None:
+        named = dict(zip(("bus", "x", "y"), ("", "", ""), strict=True))
+        for place, (label, value) in zip(named, given, strict=False):
+            named[label.lower() if label.lower() in named else place] = unquoted(value)
+        if not named["bus"]:
+            raise BrokenLine("SetBusXY needs a bus, x and y")
+        x, y = self._number("x", named["x"]), self._number("y", named["y"])
+        self._target.coordinates[named["bus"].lower()] = x, y
