@@ -13,8 +13,8 @@ from topology.jit import kernel
 from topology.masks import Ints, Longs, Masks
 
 BLOCK = 8
-MANY = 4
-"""Floods beyond this number, and one in a thousand nodes, cost more than to join islands."""
+CHEAP = 16
+"""To flood more nodes than this, and one in 16 of all, takes longer than to join islands."""
 
 FINE = 0
 NO_SUCH_BRANCH = 1
@@ -121,17 +121,20 @@ def flood(
     conducting: Masks,
     energized: Masks,
     dirty: Masks,
-) -> None:
+    budget: int,
+) -> int:
     """Spread what a node has until nothing gains a phase, marking the blocks of what did.
 
     Down the forest by intervals, in which whatever gains nothing is skipped with its subtree; from the ends
-    of chords and up the forest node by node.
+    of chords and up the forest node by node. Returns what is left of the budget, which each node that gains costs
+    one of, and each place to go on from; gives up below 0, which leaves the rest undone.
     """
     stack = np.empty(256, np.int32)
     stack[0] = start
     size = 1
-    while size:
+    while size and budget >= 0:
         size -= 1
+        budget -= 1
         top = stack[size]
         node = top
         stop = end[top]
@@ -154,6 +157,7 @@ def flood(
                     continue
                 energized[node] |= gained
                 dirty[node >> BLOCK] = 1
+                budget -= 1
             for i in range(chord_ptr[node], chord_ptr[node + 1]):
                 branch = chord_end_branch[i]
                 far = u[branch] + v[branch] - node
@@ -166,6 +170,7 @@ def flood(
                     stack[size] = far
                     size += 1
             node += 1
+    return budget
 
 
 @kernel
@@ -246,7 +251,7 @@ def energize_all(
 ) -> None:
     """The whole network: a sweep down the forest, then a flood from whatever conducts or feeds outside it.
 
-    Where that takes many floods, islands are joined instead. dirty has room for every block; what it holds means
+    Where floods would go far, islands are joined instead. dirty has room for every block; what it holds means
     nothing here.
     """
     root = 0
@@ -255,8 +260,9 @@ def energize_all(
         energized[root : end[root]] = own
         root = end[root]
     sweep(0, parent.size, straight, parent_branch, end, conducting, energized)
+    budget = CHEAP + parent.size // 16
     node = next_set(sources, 0)
-    while node < parent.size:
+    while node < parent.size and budget >= 0:
         gained = sources[node] & ~energized[node] & np.uint8(7)
         if gained:
             top = node
@@ -268,17 +274,30 @@ def energize_all(
             else:
                 top = node
                 energized[node] |= gained
-            flood(top, parent, parent_branch, end, chord_ptr, chord_end_branch, u, v, conducting, energized, dirty)
+            budget = flood(
+                top, parent, parent_branch, end, chord_ptr, chord_end_branch, u, v, conducting, energized, dirty, budget
+            )
         node = next_set(sources, node + 1)
-    floods_left = MANY + (parent.size >> 10)
     for branch in chord:
+        if budget < 0:
+            break
         if (energized[u[branch]] ^ energized[v[branch]]) & conducting[branch] & np.uint8(7):
-            if floods_left == 0:
-                break
-            floods_left -= 1
             for node in (u[branch], v[branch]):
-                flood(node, parent, parent_branch, end, chord_ptr, chord_end_branch, u, v, conducting, energized, dirty)
-    if floods_left == 0:
+                budget = flood(
+                    node,
+                    parent,
+                    parent_branch,
+                    end,
+                    chord_ptr,
+                    chord_end_branch,
+                    u,
+                    v,
+                    conducting,
+                    energized,
+                    dirty,
+                    budget,
+                )
+    if budget < 0:
         left = 7
         for phase in (1, 2, 4):
             phases = left & phase
@@ -602,5 +621,6 @@ def operate(
                         conducting,
                         energized,
                         dirty,
+                        8 * parent.size,
                     )
     return report(energized, reported, dirty)

@@ -161,6 +161,7 @@ class Search:
         crossable = self.crossable(allowed is None)
         if allowed is not None:
             masks = masks & allowed[nodes]
+            allowed = as_masks(allowed, graph.node_count, "allowed")
             crossable = _kernels_extent.within(crossable, allowed, graph.branch_u, graph.branch_v)
         begins = np.zeros(graph.node_count, np.uint8)
         np.bitwise_or.at(begins, nodes, masks)

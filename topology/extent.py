@@ -85,3 +85,4 @@ def _exercise() -> None:
         upstream(graph, conducting, sources, start, energized=energized)
         for mode in MODES:
             downstream(graph, conducting, sources, start, energized=energized, mode=mode)
+        downstream(graph, conducting, sources, start, Options(filter_barriers=as_ints([0])))

@@ -24,19 +24,29 @@ import numpy as np
 from tests import oracles
 from tests.topology.test_energize import expected, numbered, operate_at_random
 from tests.topology.grids import multigraph
-from tests.topology import test_fixtures, test_graph, test_loops, test_nx, test_paths, test_restore, test_trace
+from tests.topology import test_energize, test_extent, test_fixtures, test_graph, test_interval, test_loops
+from tests.topology import test_nx, test_paths, test_restore, test_sums, test_trace
 from topology import jit
 from topology.energize import energize
 assert not jit.compiled()
 jit.warm_up()
 networks = test_trace.networks
-for module in (test_trace, test_loops, test_paths, test_restore):
+for module in (test_trace, test_extent, test_loops, test_paths, test_restore):
     module.networks = lambda part, count=0, **sizes: networks(part, 25 + part, **sizes)
 test_trace.test_direction(0)
 test_trace.test_connected(0)
 test_trace.test_upstream(0)
 test_trace.test_downstream(0, "flow")
 test_trace.test_downstream(0, "exclusive")
+test_extent.test_extents_and_traces_agree(0)
+test_extent.test_bits_of_a_trace_and_back()
+test_interval.test_a_run_that_is_fed_alike_is_found()
+extents = test_sums.extents
+test_sums.extents = lambda count: extents(10)
+test_sums.test_counts_and_totals_by_class()
+test_sums.test_points_reached_in_a_phase_of_theirs()
+test_energize.test_the_next_set_mask()
+test_energize.test_masks_alike_in_some_phases()
 test_loops.test_exclusive_weight(1)
 test_loops.test_cycle_basis_and_bridges(1)
 test_paths.test_shortest_path(1)
@@ -77,9 +87,10 @@ def test_warm_up_leaves_nothing_to_compile():
     script = """
 import sys
 import numpy as np
-from topology import jit, loops, paths, restore, trace
+from topology import extent, jit, loops, paths, restore, sums, trace
 from topology.energize import Energizer
 from topology.graph import build
+from topology.interval import interval
 from topology.results import Options, Start
 
 def signatures():
@@ -100,6 +111,13 @@ for ask in (trace.connected, trace.upstream, trace.downstream):
     ask(*state, Start([2], [1]), Options(barriers=[0]))
 for ask in (trace.upstream, trace.downstream):
     ask(*state, Start([2]), energized=energizer.energized)
+for ask in (extent.connected, extent.upstream, extent.downstream):
+    found = ask(*state, Start([2]))
+    ask(*state, Start([2], [1]), Options(barriers=[0]))
+sums.by_class(found, [0] * 3, [1.0] * 3, 1)
+sums.points(found, [0], [7], [1])
+sums.bounds(graph, found, np.zeros((4, 2)))
+interval(*state, energizer.energized, node=2)
 trace.direction(*state)
 loops.exclusive_weight(*state, np.arange(5), [7] * 4, [1] * 4)
 loops.find_loops(*state)
