@@ -18,15 +18,23 @@ def rounded(place: int, shift: int) -> int:
 
 
 @kernel
-def cut_points(xs: Ints, ys: Ints, entries: Longs, left: int, top: int, shift: int) -> tuple[Bytes, Longs]:
-    """MVT geometry of each entry: bytes, and (n + 1,) offsets into them."""
+def cut_points(xs: Ints, ys: Ints, entries: Longs, left: int, top: int, shift: int, wrap: int) -> tuple[Bytes, Longs]:
+    """MVT geometry of each entry: bytes, and (n + 1,) offsets into them.
+
+    wrap: how far around the earth is, in world units, as each point is put where it is nearest to the tile; 0 for not.
+    """
     out = np.empty(entries.size * 7, np.uint8)
     ptr = np.empty(entries.size + 1, np.int64)
     at = 0
     for i in range(entries.size):
         ptr[i] = at
         out[at] = 9  # MoveTo, once
-        at = put_delta(out, at + 1, rounded(int(xs[entries[i]]) - left, shift))
+        x = int(xs[entries[i]]) - left
+        if 2 * x > wrap > 0:
+            x -= wrap
+        elif 2 * x < -wrap < 0:
+            x += wrap
+        at = put_delta(out, at + 1, rounded(x, shift))
         at = put_delta(out, at, rounded(int(ys[entries[i]]) - top, shift))
     ptr[entries.size] = at
     return out[:at], ptr
@@ -236,11 +244,12 @@ def vertex_zooms(offsets: Longs, xs: Ints, ys: Ints, deepest: int) -> Bytes:
 
 
 @kernel
-def cut_rings(polygon: Longs, offsets: Longs, xs: Floats, ys: Floats) -> tuple[Longs, Bytes, Longs]:
-    """Outer rings (open, in tile units), cut to the tile and its buffer by Sutherland and Hodgman.
+def cut_rings(polygon: Longs, hole: Bytes, offsets: Longs, xs: Floats, ys: Floats) -> tuple[Longs, Bytes, Longs]:
+    """Rings (open, in tile units), cut to the tile and its buffer by Sutherland and Hodgman.
 
-    polygon: the feature that each ring is of, (rings,), ascending. Returns the features that the tile shows, the bytes
-    of their MVT geometry (clockwise on screen) and offsets.
+    polygon: the feature that each ring is of, (rings,), ascending. hole: 1 where it is an inner ring of the outer one
+    before it, (rings,). Returns the features that the tile shows, the bytes of their MVT geometry (outer rings
+    clockwise on screen, inner ones against) and offsets.
     """
     count = offsets.size - 1
     longest = 0
@@ -256,8 +265,16 @@ def cut_rings(polygon: Longs, offsets: Longs, xs: Floats, ys: Floats) -> tuple[L
     at = 0
     x = 0
     y = 0
+    outside = False  # whether the outer ring before is not in the tile
+    outer_area = 0
+    outer_at = 0
+    outer_x = 0
+    outer_y = 0
+    first = False  # whether it is the first of its feature
     ptr[0] = 0
     for number in range(count):
+        if hole[number] != 0 and outside:
+            continue
         size = offsets[number + 1] - offsets[number]
         for i in range(size):
             one[i, 0] = xs[offsets[number] + i]
@@ -295,15 +312,32 @@ def cut_rings(polygon: Longs, offsets: Longs, xs: Floats, ys: Floats) -> tuple[L
             j = i + 1 if i + 1 < points else 0
             area += ring[i, 0] * ring[j, 1] - ring[j, 0] * ring[i, 1]
         if points < 3 or area == 0:
+            outside = outside or hole[number] == 0
             continue
+        if hole[number] != 0 and abs(area) == abs(outer_area):  # it covers all that the tile has of the outer one
+            outside = True
+            at = outer_at
+            x = outer_x
+            y = outer_y
+            used -= int(first)
+            ptr[used] = at
+            continue
+        if hole[number] == 0:
+            outside = False
+            outer_area = area
+            outer_at = at
+            outer_x = x
+            outer_y = y
+            first = used == 0 or shown[used - 1] != polygon[number]
         if used == 0 or shown[used - 1] != polygon[number]:
             shown[used] = polygon[number]
             used += 1
             x = 0
             y = 0
         out[at] = 9
-        step = 1 if area > 0 else -1
-        i = 0 if area > 0 else points - 1
+        onward = (area > 0) != (hole[number] != 0)
+        step = 1 if onward else -1
+        i = 0 if onward else points - 1
         at = put_delta(out, at + 1, ring[i, 0] - x)
         at = put_delta(out, at, ring[i, 1] - y)
         x = ring[i, 0]

@@ -26,7 +26,10 @@ def appended(found: Longs, used: int, value: int) -> Longs:
 
 @kernel
 def tiles_of_points(xs: Ints, ys: Ints, entries: Longs, minzoom: int, maxzoom: int) -> Longs:
-    """All tiles that show any of these points, some more than once; fewest times for entries in Morton order."""
+    """All tiles that show any of these points, some more than once; fewest times for entries in Morton order.
+
+    Around the earth too, so minzoom is at least 2.
+    """
     found = np.empty(64, np.int64)
     used = 0
     last = np.full(maxzoom + 1, -1, np.int64)
@@ -38,13 +41,13 @@ def tiles_of_points(xs: Ints, ys: Ints, entries: Longs, minzoom: int, maxzoom: i
             margin = BUFFER << (bits - 12)
             limit = (1 << zoom) - 1
             for row in range(max((y - margin - 1) >> bits, 0), min((y + margin) >> bits, limit) + 1):
-                for column in range(max((x - margin - 1) >> bits, 0), min((x + margin) >> bits, limit) + 1):
+                for column in range((x - margin - 1) >> bits, ((x + margin) >> bits) + 1):
                     left = x - (column << bits)
                     top = y - (row << bits)
                     high = (1 << bits) + margin
                     if left < -margin or left > high or top < -margin or top > high:
                         continue
-                    tile = zoom << ZOOM_BITS | morton(column, row)
+                    tile = zoom << ZOOM_BITS | morton(column & limit, row)
                     if tile != last[zoom]:
                         found = appended(found, used, tile)
                         used += 1
@@ -86,6 +89,7 @@ def tiles_of_lines(
     """All tiles that show any of these lines, some more than once.
 
     Long lines go down from the lowest zoom into what they meet; of short ones every zoom has a few tiles to look at.
+    Around the earth too, so minzoom is at least 2.
     """
     found = np.empty(64, np.int64)
     used = 0
@@ -109,12 +113,12 @@ def tiles_of_lines(
                 limit = (1 << zoom) - 1
                 first_row = max((y0 - margin - 1) >> bits, 0)
                 last_row = min((y1 + margin) >> bits, limit)
-                first_column = max((x0 - margin - 1) >> bits, 0)
-                last_column = min((x1 + margin) >> bits, limit)
+                first_column = (x0 - margin - 1) >> bits
+                last_column = (x1 + margin) >> bits
                 alone = first_row == last_row and first_column == last_column
                 for row in range(first_row, last_row + 1):
                     for column in range(first_column, last_column + 1):
-                        tile = zoom << ZOOM_BITS | morton(column, row)
+                        tile = zoom << ZOOM_BITS | morton(column & limit, row)
                         if tile == recent[zoom]:
                             continue
                         if alone or line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 0):
@@ -126,7 +130,7 @@ def tiles_of_lines(
         margin = (BUFFER + 2) << (bits - 12)
         limit = (1 << minzoom) - 1
         for top_row in range(max((y0 - margin) >> bits, 0), min((y1 + margin) >> bits, limit) + 1):
-            for top_column in range(max((x0 - margin) >> bits, 0), min((x1 + margin) >> bits, limit) + 1):
+            for top_column in range((x0 - margin) >> bits, ((x1 + margin) >> bits) + 1):
                 stack[0, 0] = minzoom
                 stack[0, 1] = top_column
                 stack[0, 2] = top_row
@@ -138,7 +142,7 @@ def tiles_of_lines(
                     row = stack[depth, 2]
                     if not line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 2):
                         continue
-                    tile = zoom << ZOOM_BITS | morton(column, row)
+                    tile = zoom << ZOOM_BITS | morton(column & ((1 << zoom) - 1), row)
                     if tile != recent[zoom] and line_meets(first, last, xs, ys, first_zoom, column, row, zoom, 0):
                         found = appended(found, used, tile)
                         used += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -41,6 +41,15 @@ class TileBox:
         return cls(z, x << bits, y << bits, bits - EXTENT_BITS)
 
     @property
+    def seams(self) -> list[TileBox]:
+        """The same tile a world further, on the sides where its buffer reaches over the antimeridian."""
+        if self.zoom < 2:
+            return []
+        left, _, right, _ = self.box
+        east = [replace(self, left=self.left + WORLD)] if left < 0 else []
+        return east + ([replace(self, left=self.left - WORLD)] if right >= WORLD else [])
+
+    @property
     def box(self) -> tuple[int, int, int, int]:
         """left, top, right, bottom with the buffer; all four inclusive."""
         low, high = BUFFER << self.shift, (EXTENT + BUFFER) << self.shift
@@ -68,7 +77,11 @@ class PointIndex:
 
     def entries(self, tile: TileBox) -> Longs:
         """The entries that the tile and its buffer hold."""
-        return _kernels.points_in_box(self.x, self.y, *tile.box)
+        own = _kernels.points_in_box(self.x, self.y, *tile.box)
+        seams = tile.seams
+        if not seams:
+            return own
+        return np.concatenate([own, *(_kernels.points_in_box(self.x, self.y, *seam.box) for seam in seams)])
 
     def within(self, box: tuple[int, int, int, int], move_x: int = 0) -> Longs:
         """The entries in a box in world units, inclusive, moved by `move_x`."""
@@ -83,7 +96,7 @@ class LineIndex:
     row: int32 (entries,), row of the layer; a line over the antimeridian has an entry on either side. middle_x,
     middle_y: (entries,). classes: int64 (classes, 4), first entry, one past the last, largest half width and height.
     offsets: int64 (entries + 1,) into x, y: (vertices,) in world units. first_zoom: uint8 (vertices,), the lowest
-    zoom at which each is drawn.
+    zoom at which each is drawn. parted: whether any row has several entries.
     """
 
     row: Ints
@@ -94,6 +107,7 @@ class LineIndex:
     x: Ints
     y: Ints
     first_zoom: NDArray[np.uint8]
+    parted: bool = False
 
     @classmethod
     def of(cls, lines: LineStrings) -> LineIndex:
@@ -126,13 +140,14 @@ class LineIndex:
             x,
             y,
             _kernels_cut.vertex_zooms(ordered, x, y, MAX_ZOOM),
+            len(row) > int(np.count_nonzero(lines.placed)),
         )
 
     def __len__(self) -> int:
         return len(self.row)
 
     def entries(self, tile: TileBox) -> Longs:
-        """The entries whose boxes meet the tile and its buffer."""
+        """The entries whose boxes meet the tile and its buffer, those beyond the antimeridian not (see `seams`)."""
         return _kernels.lines_in_box(
             self.middle_x, self.middle_y, self.classes, self.offsets, self.x, self.y, *tile.box
         )
@@ -148,6 +163,7 @@ def _projected(lines: LineStrings) -> tuple[Longs, Longs, Ints, Ints]:
     placed = lines.take(rows)
     lng, lat = placed.coordinates[:, 0], placed.coordinates[:, 1]
     x, y = lnglat_to_unit(lng, lat)
+    y = np.clip(y, 0, 1)
     step = np.abs(np.diff(lng)) > 180
     step[placed.offsets[1:-1] - 1] = False
     if not step.any():
