@@ -1,6 +1,18 @@
 import numpy as np
+import pytest
 
-from tiles.budget import Part, fit
+from benchmarks.tiles import CENTRE, city
+from tests.tiles import reader
+from tests.tiles.grids import snapshot
+from tests.web.conftest import Client
+from tiles.budget import COMPRESSED_LIMIT, Part, fit
+from tiles.cache import compress
+from tiles.index import TileBox
+from tiles.mercator import lnglat_to_tile
+from tiles.source import TileSource
+from twin.engine import Twin
+from web.app import create_app
+from web.settings import Settings
 
 
 def part(priorities: list[int], size: list[int] | None = None, feature_bytes: float = 10) -> Part:
@@ -30,3 +42,47 @@ def test_nothing_to_choose_from() -> None:
     assert fit([], 10) == []
     assert [each.tolist() for each in fit([part([]), part([], [])], 10)] == [[], []]
     assert fit([part([1, 1])], 0)[0].tolist() == []
+
+
+# --- a dense network ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dense() -> TileSource:
+    """40,000 meters on 50 km²."""
+    return TileSource(city(40_000))
+
+
+@pytest.mark.parametrize("z", range(10, 14))
+def test_a_tile_of_a_dense_network_stays_small_and_says_what_it_leaves_out(dense: TileSource, z: int) -> None:
+    x, y = (int(part) for part in lnglat_to_tile(*CENTRE, z))
+    tile = dense.tile("grid", z, x, y, snapshot(dense.network))
+    assert len(compress(tile.data)) <= COMPRESSED_LIMIT
+    shown = reader.read(tile.data)
+    partial = shown.pop("partial", reader.Layer("partial", 4096, []))
+    said = {feature.properties["layer"]: feature.properties["left_out"] for feature in partial.features}
+    kept: list[int] = []
+    dropped: list[int] = []
+    for layer in dense.layers:
+        here = layer.select(TileBox.of(z, x, y)).entries
+        rows, priority = layer.index.row[here], layer.priority[here]
+        there = np.isin(rows + 1, [feature.id for feature in shown[layer.name].features] if layer.name in shown else [])
+        assert np.count_nonzero(~there) == said.get(layer.name, 0)
+        kept += priority[there].tolist()
+        dropped += priority[~there].tolist()
+    assert tile.left_out == len(dropped)
+    assert not dropped or max(kept) <= min(dropped), "nothing is left out that matters more than what stays"
+    if z == 10:
+        assert dropped and len(compress(tile.data)) > COMPRESSED_LIMIT * 0.6, "and not much more than has to be"
+
+
+def test_an_answer_says_what_its_tile_leaves_out(dense: TileSource) -> None:
+    client = Client(create_app(Twin(dense.network), Settings(threads=2)))
+    x, y = (int(part) for part in lnglat_to_tile(*CENTRE, 10))
+    tile = dense.tile("grid", 10, x, y, snapshot(dense.network))
+    answer = client.get(f"/tiles/grid/10/{x}/{y}.mvt")
+    assert answer.headers["Gridtwin-Left-Out"] == str(tile.left_out)
+    assert answer.content == tile.data
+    x, y = (int(part) for part in lnglat_to_tile(*CENTRE, 14))
+    assert "Gridtwin-Left-Out" not in client.get(f"/tiles/grid/14/{x}/{y}.mvt").headers
+    client.close()
