@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = (
+    "tests/conformance/test_hubs.py",
     "tests/topology/test_cases.py",
     "tests/topology/test_energize.py",
     "tests/topology/test_fixtures.py",
@@ -70,5 +71,5 @@ def test_every_kernel_as_plain_python(tmp_path):
     )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     result = json.loads(written.read_text(encoding="utf-8"))
-    assert result["not_called"] == []
+    assert result["not_called"] == [], "name the tests of these kernels in TESTS"
     assert result["kernels"] == kernels_in_sources() > 80
