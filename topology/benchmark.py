@@ -189,7 +189,8 @@ def tracing(case: Case) -> list[Row]:
         ("downstream and customers, a feeder", heads[:100]),
         ("downstream and customers, the largest", np.repeat(graph.branch_v[case.breaker()], 3)),
     ):
-        taken, sizes = [], []
+        taken: list[float] = []
+        sizes: list[int] = []
         for node in starts.tolist():
             if sum(taken) > BUDGET:
                 break
