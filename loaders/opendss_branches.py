@@ -95,10 +95,12 @@ class Nodes:
 
 @dataclass(slots=True)
 class Winding:
-    """A winding of a transformer: its bus, its live nodes, its voltage between lines in kV."""
+    """A winding of a transformer: its bus, its nodes but ground, which of them is the neutral (0 for none), and its
+    voltage between lines in kV."""
 
     bus: str
     nodes: tuple[int, ...]
+    neutral: int
     kv: float
 
 
@@ -338,12 +340,11 @@ class Branches:
         delta = unquoted(element.values.get(f"conn@{at}", "wye")).lower()[:1] in ("d", "l")  # delta, or LL
         count = (2 if phases == 1 else phases) if delta else phases + 1
         nodes = padded(given, phases, count)
-        if not delta and (phases > 1 or nodes[-1] > 3):
-            nodes = nodes[:-1]  # the neutral
+        neutral = nodes[-1] if not delta and (phases > 1 or nodes[-1] > 3) else 0
         kv = self.values.number(element, f"kv@{at}", 0, 2e3)
         if phases == 1 and not delta and kv >= 1:
             kv *= math.sqrt(3)  # it is between line and neutral; at low voltage, it is what customers get
-        return Winding(bus, tuple(node for node in nodes if node), kv)
+        return Winding(bus, tuple(node for node in nodes if node), neutral, kv)
 
     # --- switching --------------------------------------------------------------------------------------------
 
@@ -470,7 +471,8 @@ def _by_bus(windings: list[Winding]) -> list[list[Winding]]:
 def _live(group: list[Winding]) -> tuple[int, ...]:
     """Nodes that are live, of windings at one bus; a node that two of them share is the tap between them."""
     nodes = [node for winding in group for node in winding.nodes]
-    live = [node for node in nodes if len(group) == 1 or nodes.count(node) == 1]
+    neutrals = {winding.neutral for winding in group}
+    live = [node for node in nodes if node not in neutrals and (len(group) == 1 or nodes.count(node) == 1)]
     return tuple(dict.fromkeys(live or nodes))
 
 

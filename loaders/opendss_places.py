@@ -30,7 +30,7 @@ def between_neighbours(
         return points
     count = len(points)
     ones = np.full(len(node1), 1, dtype=np.uint8)
-    numbering = build(count, node1, node2, ones, ones, known.astype(np.uint8))
+    numbering = build(count, node1, node2, ones, ones, np.zeros(count, dtype=np.uint8))
     graph = numbering.graph
     number = numbering.node_number
     length = np.empty(len(node1))
