@@ -13,6 +13,8 @@ DEFAULT_SCHEMA = "gridtwin"
 HIDDEN = "***"
 
 _SCHEMA_NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
+_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2}[^\s:/@]*:)\S*@")  # up to the last @: it may hold one
+_PASSWORD_ASKED = re.compile(r"([?&](?:ssl)?password=)[^\s&#'\"]+")
 _SECRETS = ("password", "sslpassword")
 
 
@@ -65,13 +67,8 @@ class PostgisUrl:
 
 
 def redacted(text: str) -> str:
-    """A store's URL without its password; what is no URL of this kind stays as it is."""
-    if not text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
-        return text
-    try:
-        return str(PostgisUrl.parse(text))
-    except StoreError:
-        return f"{text.partition('://')[0]}://{HIDDEN}"
+    """Any text with the passwords of the URLs in it hidden."""
+    return _PASSWORD_ASKED.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", text))
 
 
 def _shown(parts: SplitResult, query: list[tuple[str, str]]) -> str:

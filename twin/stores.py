@@ -18,6 +18,12 @@ class UnknownStore(StoreError):
     """A URL of a kind that no store reads."""
 
 
+def is_store(url: str) -> bool:
+    """Whether a name is that of a store, and not of a source to load from."""
+    scheme = _SCHEME.match(url)
+    return url.lower().endswith(".gpkg") if scheme is None else scheme[1] in SCHEMES
+
+
 def open_store(url: str, *, write: bool = False, create: bool = False) -> Store:
     """Opens a store; `write` takes the one writer's place, `create` makes what is not there yet.
 

@@ -31,6 +31,7 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
+        context.follow()
         yield {"ready": context.ready}
         context.close()
         with suppress(asyncio.CancelledError, Overloaded):  # stopped, or too busy, before it was done

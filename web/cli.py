@@ -12,6 +12,7 @@ from tiles.source import UnknownLayer, UnknownTileset
 from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError
+from twin.postgis_url import redacted
 from twin.scenarios import UnknownScenario
 from twin.store import StaleRevision, StoreError
 from twin.traces import TraceError
@@ -20,6 +21,7 @@ from twin.views import ScenarioMoved, ViewError
 from web import console, server
 from web.access import AccessError
 from web.commands.bench import bench
+from web.commands.copying import copy
 from web.commands.exporting import export
 from web.commands.loading import load
 from web.commands.looking import check, history, info
@@ -58,7 +60,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, check, info, history, trace, switch, export, bench, serve, demo, token):
+for command in (load, check, info, history, trace, switch, copy, export, bench, serve, demo, token):
     app.command()(command)
 
 
@@ -67,5 +69,5 @@ def main() -> None:
     try:
         app()
     except BAD as error:
-        console.say(f"gridtwin: {error}")
+        console.say(f"gridtwin: {redacted(str(error))}")
         sys.exit(BAD_INPUT)

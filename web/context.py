@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from topology import jit
 from twin.engine import Change, Twin
+from twin.follower import Follower
 from twin.history import RevisionAhead, RevisionGone
 from twin.network import Network
 from twin.search import SearchIndex
@@ -53,6 +54,12 @@ class Context:
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
         self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
         self._unsubscribe = twin.subscribe(self._changed)
+        self.follower = Follower(twin) if twin.store.shared else None
+
+    def follow(self) -> None:
+        """Begins to take in what other processes add to the log, where there are others."""
+        if self.follower is not None:
+            self.follower.start()
 
     def warm_up(self) -> None:
         """Compiles, and makes what is otherwise made when first asked for."""
@@ -62,6 +69,8 @@ class Context:
 
     def close(self) -> None:
         """Stops listening to the twin and ends the threads; the twin stays open."""
+        if self.follower is not None:
+            self.follower.stop()
         self._unsubscribe()
         self.stream.close()
         self.workers.close()

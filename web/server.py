@@ -22,18 +22,27 @@ class ServerError(Exception):
     """The server cannot listen where it was told to; says where and why."""
 
 
-def run(app: Starlette, settings: Settings, *, started: Told = lambda host, port: None) -> None:
+def run(app: Starlette, settings: Settings, *, shared: bool = False, started: Told = lambda host, port: None) -> None:
     """Serves until SIGINT or SIGTERM, lets requests in flight finish and returns.
 
-    started: told host and port once requests are answered; with port 0 the port that was free. Raises ServerError.
+    shared: other processes serve on the same port. started: told host and port once requests are answered; with port 0
+    the port that was free. Raises ServerError.
     """
-    listener = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port, shared=shared)
     with listener:
         make_server(app, settings, started).run(sockets=[listener])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises ServerError where the address is taken or not ours."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; raises ServerError where the address is taken or not ours. shared: with other processes."""
+    listener = bound(host, port, shared=shared)
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that has its address and does not listen yet; raises ServerError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -41,12 +50,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise ServerError(f"cannot listen on {host}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(1024)
     except OSError as error:
         listener.close()
         raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    listener.setblocking(False)
     return listener
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from twin.engine import Twin
+from twin.store import StoreError
 from web import openapi
 from web.context import Context, context
 from web.fields import Query
@@ -29,14 +29,17 @@ async def ready(request: Request) -> Response:
     """The store answers and all of its log is applied; 503 otherwise."""
     Query(request.query_params).done()
     here = context(request)
-    revision = await here.workers.store(_caught_up, here.twin)
+    revision = await here.workers.store(_caught_up, here)
     told = {"status": "ready", "revision": revision, "model": here.twin.network.model}
     return body_response(request, to_json(told), JSON, headers=NO_STORE)
 
 
-def _caught_up(twin: Twin) -> int:
-    twin.store.head()
-    return twin.catch_up()
+def _caught_up(here: Context) -> int:
+    trouble = here.follower.trouble if here.follower is not None else None
+    if trouble is not None and not isinstance(trouble, StoreError):
+        raise StoreError(f"the log of {here.twin.store.url} cannot be applied: {trouble}")
+    here.twin.store.head()
+    return here.twin.catch_up()
 
 
 async def metrics(request: Request) -> Response:

@@ -12,12 +12,13 @@ from loaders.report import LoadError, LoadReport
 from twin.engine import Twin
 from twin.events import ModelReplaced
 from twin.network import Network
+from twin.postgis_url import redacted
 from twin.stores import open_store
 from twin.validation import findings
 from web import console
 from web.commands.options import AsJson, Crs, Format, Note
 
-StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: a GeoPackage file (grid.gpkg)")]
+StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: grid.gpkg, or postgresql://…")]
 
 
 def load(
@@ -36,14 +37,16 @@ def load(
         raise LoadError(f"{source}: {dead[0].message} Nothing was stored.")
     vanished = keep(network, store, note)
     if json:
-        console.write_json(report.to_json() | {"store": store, "model": network.model, "vanished": list(vanished)})
+        console.write_json(
+            report.to_json() | {"store": redacted(store), "model": network.model, "vanished": list(vanished)}
+        )
         return
     show_report(report)
     for mrid in vanished:
         console.say(f"Off normal before, and gone from the new model: {mrid}")
-    console.say(f"Stored in {store} as model {network.model}.")
+    console.say(f"Stored in {redacted(store)} as model {network.model}.")
     if found:
-        console.say(f"{len(found)} findings: see `gridtwin check {store}`.")
+        console.say(f"{len(found)} findings: see `gridtwin check {redacted(store)}`.")
 
 
 def read(source: Path, format_name: str, crs: str | None = None) -> tuple[Network, LoadReport]:
@@ -54,7 +57,7 @@ def read(source: Path, format_name: str, crs: str | None = None) -> tuple[Networ
 def keep(network: Network, url: str, note: str) -> tuple[str, ...]:
     """Stores a network; returns the switches off normal that are gone."""
     with console.progress("storing") as step:
-        step(url)
+        step(redacted(url))
         store = open_store(url, write=True, create=True)
         try:
             Twin.load(network, store, note=note)

@@ -9,19 +9,21 @@ import typer
 
 from twin import phases
 from twin.events import ModelReplaced, Recorded
-from twin.stores import open_store
+from twin.stores import is_store, open_store
 from twin.summary import summary
 from twin.validation import Finding, findings
 from web import console
 from web.commands.loading import read
 from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, Crs, Format, StoreUrl, opened
 
-SourceOrStore = Annotated[str, typer.Argument(help="A store (grid.gpkg), or a source that `load` reads")]
+SourceOrStore = Annotated[
+    str, typer.Argument(help="A store (grid.gpkg, postgresql://…), or a source that `load` reads")
+]
 
 
 def check(source: SourceOrStore, format_: Format = "auto", crs: Crs = None, json: AsJson = False) -> None:
     """Look for what is wrong or doubtful in the topology; exit code 1 if anything is found."""
-    if source.lower().endswith(".gpkg"):
+    if is_store(source):
         with opened(source) as twin:
             found = findings(twin.network)
     else:

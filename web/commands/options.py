@@ -10,6 +10,7 @@ import typer
 
 from loaders import formats
 from twin.engine import Twin
+from twin.postgis_url import redacted
 from twin.stores import open_store
 from web import console
 
@@ -17,7 +18,9 @@ FINE, FINDINGS, BAD_INPUT = 0, 1, 2
 SHOWN = 20
 """Rows that a table for people shows before it says how many more there are."""
 
-StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="A GeoPackage file (grid.gpkg)")]
+StoreUrl = Annotated[
+    str, typer.Argument(metavar="STORE", help="A GeoPackage file (grid.gpkg), or a PostGIS database (postgresql://…)")
+]
 Format = Annotated[str, typer.Option("--format", help=f"auto, or the name of a format: {formats.NAMES}")]
 Crs = Annotated[
     str | None,
@@ -30,7 +33,7 @@ Note = Annotated[str, typer.Option(help="Kept in the log")]
 @contextmanager
 def opened(store: str, *, write: bool = False) -> Iterator[Twin]:
     with console.progress("opening") as step:
-        step(store)
+        step(redacted(store))
         twin = _from_store(store, write=write)
     with twin:
         yield twin

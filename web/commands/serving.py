@@ -13,12 +13,14 @@ from web import console, server
 from web.app import create_app
 from web.commands.loading import keep, read, show_report
 from web.commands.options import StoreUrl, opened
+from web.commands.serving_together import serve_together
 from web.settings import Settings
 
 DEMO_STORE = Path("gridtwin-demo.gpkg")
 
 Host = Annotated[str, typer.Option(help="Address to listen on")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any that is free")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Server processes; more than one needs PostGIS")]
 PublicUrl = Annotated[str, typer.Option(help="Where clients reach the server, if not where it listens")]
 
 
@@ -27,9 +29,12 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8080,
     public_url: PublicUrl = "",
+    workers: Workers = 1,
 ) -> None:
     """Serve the map, the tiles and the API until interrupted."""
     settings = Settings(host=host, port=port, public_url=public_url)
+    if workers > 1:
+        raise typer.Exit(serve_together(store, settings, workers))
     with opened(store, write=True) as twin:
         _serve(twin, settings)
 
