@@ -42,7 +42,7 @@ test: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python -m pytest
 
 test-long: install $(STAMPS)/demo $(STAMPS)/test
-	$(BIN)/python tests/system_packages.py
+	$(BIN)/python tests/system_packages.py --long
 	$(BIN)/python -m pytest -m long --timeout 3600 || [ $$? -eq 5 ] # 5: there are none
 
 check: $(STAMPS)/project $(STAMPS)/test

@@ -47,6 +47,16 @@ NEEDS = (
         files=("/usr/lib/postgresql/*/bin/initdb", "/usr/share/postgresql/*/extension/postgis.control"),
     ),
 )
+LONG_NEEDS = (
+    Need(
+        "QGIS for Python",
+        (),
+        ("python3-qgis",),
+        "those that open layers in QGIS",
+        files=("/usr/lib/python3/dist-packages/qgis/core/__init__.py",),
+    ),
+)
+"""What only `make test-long` needs: with --long these too."""
 
 
 def run(command: Sequence[str]) -> int:
@@ -93,4 +103,5 @@ def check(needs: Sequence[Need], run: Run, ci: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(check(NEEDS, run, os.environ.get("CI") == "true"))
+    needs = (*NEEDS, *LONG_NEEDS) if "--long" in sys.argv[1:] else NEEDS
+    sys.exit(check(needs, run, os.environ.get("CI") == "true"))

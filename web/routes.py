@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from web import (
     network_endpoints,
+    qgis_endpoints,
     scenario_endpoints,
     service_endpoints,
     signin_endpoints,
@@ -300,6 +301,17 @@ _TILES = (
         {JSON: "Style"},
         (*_TILE_PARAMETERS, _SEEN),
         problems=(400, 404, 410, 503),
+        also=_UNCHANGED,
+    ),
+    Operation(
+        "GET",
+        "/qgis.qgs",
+        qgis_endpoints.qgis_project,
+        "A QGIS project with these tiles and the features of OGC API.",
+        "tiles",
+        {qgis_endpoints.QGS: ""},
+        (_SEEN,),
+        problems=(400,),
         also=_UNCHANGED,
     ),
 )
