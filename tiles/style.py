@@ -16,6 +16,9 @@ FONT = "sans-serif"
 FADE_BEGIN, FADE_END = 11.0, 13.0
 """Zooms between which cells give way to elements; neither is ever invisible before the other is there."""
 
+METERS_ZOOM, CROWD_ZOOM = 15.0, 16.5
+"""Where meters appear, and the closed switches of low voltage: before, there is no room to tell them apart."""
+
 Json = str | float | bool | list["Json"] | dict[str, "Json"]
 
 
@@ -112,7 +115,9 @@ def _hex_layers(font: str) -> list[Json]:
 
 
 def _line_layers() -> list[Json]:
-    width = _by_zoom(10, _by_kv(0.3, 0.8, 1.6, 2.4), 14, _by_kv(1, 2, 3.5, 5), 18, _by_kv(3, 5, 8, 10))
+    width = _by_zoom(
+        10, _by_kv(0.3, 0.8, 1.6, 2.4), 14, _by_kv(0.6, 2, 3.5, 5), 16, _by_kv(1, 3, 5, 7), 18, _by_kv(2.5, 5, 8, 10)
+    )
     dashes: dict[str, Json] = {"lines-some": [4, 1], "lines-dead": [2, 1.5]}
     layers: list[Json] = []
     for identity, supply, colour in (("lines", 2, LIVE), ("lines-some", 1, SOME), ("lines-dead", 0, DEAD)):
@@ -137,18 +142,30 @@ def _line_layers() -> list[Json]:
 def _point_layers() -> list[Json]:
     is_open: list[Json] = ["==", ["get", "open"], True]
     small_first = _by_zoom(
-        12.5, ["case", is_open, 2, _by_kv(0.3, 1.2, 2.5, 3)], 15.5, ["case", is_open, 5, _by_kv(1.5, 3, 4, 5)], 17, 6
+        12.5,
+        ["case", is_open, 2, _by_kv(0.3, 1, 2.5, 3)],
+        15.5,
+        ["case", is_open, 5, _by_kv(0.8, 2.5, 4, 5)],
+        17,
+        ["case", is_open, 6, _by_kv(2.2, 4, 5, 6)],
+        19,
+        ["case", is_open, 7, _by_kv(5, 6, 6, 7)],
     )
+    # Closed switches of low voltage come by the dozen on one point: only from far in, and below all others.
+    crowded: list[Json] = ["all", ["!", is_open], ["<", _get("kv", 10), 1]]
+    worth: list[Json] = ["any", ["!", crowded], [">=", ["zoom"], CROWD_ZOOM]]
     hollow: list[Json] = ["case", is_open, HALO, _SUPPLY]
+    edge: Json = _by_zoom(15, ["case", crowded, 0.3, 1.5], 18, ["case", crowded, 1, 1.5])
+    switches = _circles("switches", FADE_BEGIN + 1.5, small_first, hollow, _SUPPLY, edge)
     return [
-        _circles("meters", 14.0, _by_zoom(14, 1.2, 18, 5), _SUPPLY, HALO, 0.5),
+        _circles("meters", METERS_ZOOM, _by_zoom(METERS_ZOOM, 0.8, 16.5, 1.5, 19, 5), _SUPPLY, HALO, 0.5),
         _circles("transformers", FADE_BEGIN + 1, _by_zoom(12, _by_kv(1, 1.5, 5, 6), 17, 9), HALO, _SUPPLY, 2.5),
-        _circles("switches", FADE_BEGIN + 1.5, small_first, hollow, _SUPPLY, 1.5),
+        {**switches, "filter": worth},
         _circles("substations", FADE_BEGIN, _by_zoom(11, 4, 15, 9), INK, _SUPPLY, 3),
     ]
 
 
-def _circles(layer: str, minzoom: float, radius: Json, fill: Json, edge: Json, edge_width: float) -> dict[str, Json]:
+def _circles(layer: str, minzoom: float, radius: Json, fill: Json, edge: Json, edge_width: Json) -> dict[str, Json]:
     opacity = _by_zoom(minzoom, 0, minzoom + 0.5, 1)
     paint: dict[str, Json] = {
         "circle-radius": radius,
@@ -158,8 +175,9 @@ def _circles(layer: str, minzoom: float, radius: Json, fill: Json, edge: Json, e
         "circle-stroke-width": edge_width,
         "circle-stroke-opacity": opacity,
     }
-    # What is open lies above what is closed, and what is dead above what is live.
-    order: list[Json] = ["-", ["case", ["==", ["get", "open"], True], 3, 0], _get("energized")]
+    # What is open lies above what is closed, what is dead above what is live, and high voltage above low.
+    rank = _by_kv(0, 0.2, 0.4, 0.6)
+    order: list[Json] = ["+", ["case", ["==", ["get", "open"], True], 3, 0], ["-", rank, _get("energized")]]
     return _layer(layer, "circle", "grid", layer, minzoom=minzoom, layout={"circle-sort-key": order}, paint=paint)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tiles import hexes, layers
-from tiles.style import style
+from tiles.style import CROWD_ZOOM, METERS_ZOOM, style
 
 
 def attributes(value: object) -> Iterator[str]:
@@ -78,3 +78,13 @@ def test_cells_give_way_to_elements_without_a_gap(zoom: float) -> None:
     assert isinstance(lines, dict)
     seen = opacity(cells["fill-opacity"], zoom) + opacity(lines["line-opacity"], zoom)
     assert seen >= 0.75
+
+
+def test_crowds_of_closed_low_voltage_switches_wait_until_there_is_room() -> None:
+    (switches,) = (layer for layer in layer_list() if layer["id"] == "switches")
+    is_open = ["==", ["get", "open"], True]
+    crowded = ["all", ["!", is_open], ["<", ["coalesce", ["get", "kv"], 10], 1]]
+    assert switches["filter"] == ["any", ["!", crowded], [">=", ["zoom"], CROWD_ZOOM]]
+    assert float(str(switches["minzoom"])) < CROWD_ZOOM, "open ones, and those of higher voltage, are there before"
+    (meters,) = (layer for layer in layer_list() if layer["id"] == "meters")
+    assert meters["minzoom"] == METERS_ZOOM
