@@ -20,6 +20,7 @@ from loaders.coordinates import placing
 from loaders.frame_table import FrameTable
 from loaders.pandapower_geodata import bus_points, line_paths
 from loaders.pandapower_json import is_pandapower, read_tables
+from loaders.pandapower_quantities import asymmetric_load, load, motor, parallel, quantity
 from loaders.report import LoadError, LoadReport
 from twin.components import (
     AC_LINE_SEGMENT,
@@ -33,7 +34,7 @@ from twin.components import (
 )
 from twin.geometry import LineStrings
 from twin.network import Network
-from twin.phases import ABC, A, B, C
+from twin.phases import ABC
 
 __all__ = ["from_net", "is_pandapower", "read_pandapower"]
 
@@ -231,7 +232,7 @@ class _Reader:
         """Lines, then what is kept as such; parallel systems are one line that carries the current of all."""
         lines = self.elements["line"]
         parts = {"line": lines} | {name: self.elements[name] for name in _KEPT_AS_LINES}
-        systems = _parallel(lines)
+        systems = parallel(lines)
         self._note_parallel("lines", systems)
         rated = self._rated_current(lines)
         derating = lines.numbers("df", 0, 1, "a factor", needed=False)
@@ -259,7 +260,7 @@ class _Reader:
 
     def _rated_current(self, lines: FrameTable) -> NDArray[np.float64]:
         """float64 (rows,): A; pandapower's nets write numbers beyond any conductor where there is no limit."""
-        rated = _quantity(lines, {"max_i_ka": 1e3, "imax_ka": 1e3}, 0, np.inf, "a current in kA", needed=False)
+        rated = quantity(lines, {"max_i_ka": 1e3, "imax_ka": 1e3}, 0, np.inf, "a current in kA", needed=False)
         unlimited = rated > NO_LIMIT_A
         if unlimited.any():
             self.report.notes.append(
@@ -273,9 +274,9 @@ class _Reader:
         self.report.use("trafo", len(two))
         if len(three):
             self.report.use("trafo3w", len(three))
-        systems = _parallel(two)
+        systems = parallel(two)
         self._note_parallel("transformers", systems)
-        power = _quantity(two, {"sn_mva": 1e6, "sn_kva": 1e3}, 0, 1e11, "a power") * systems
+        power = quantity(two, {"sn_mva": 1e6, "sn_kva": 1e3}, 0, 1e11, "a power") * systems
         stars = np.array(
             [
                 self.nodes.add(f"{mrid} star", f"{name} star", int(bus))
@@ -285,7 +286,7 @@ class _Reader:
         )
         served = [self._in_service("trafo").all(axis=0), *self._in_service("trafo3w")]
         legs = ("hv", "mv", "lv")
-        ratings = [_quantity(three, {f"sn_{leg}_mva": 1e6, f"sn_{leg}_kva": 1e3}, 0, 1e11, "a power") for leg in legs]
+        ratings = [quantity(three, {f"sn_{leg}_mva": 1e6, f"sn_{leg}_kva": 1e3}, 0, 1e11, "a power") for leg in legs]
         outer = self.ends["trafo3w"]
         return Table(
             POWER_TRANSFORMER,
@@ -331,7 +332,7 @@ class _Reader:
 
     def _consumers(self) -> Table:
         columns: dict[str, list[NDArray[Any]]] = {}
-        for name, quantities in (("load", _load), ("asymmetric_load", _asymmetric), ("motor", _motor)):
+        for name, quantities in (("load", load), ("asymmetric_load", asymmetric_load), ("motor", motor)):
             table = self._table(name)
             bus = table.places_of("bus", self.buses)
             own = table.flags("in_service", default=True)
@@ -393,64 +394,5 @@ class _Reader:
             self.report.notes.append(f"{', '.join(others)} were not read: they hold no part of the network")
 
 
-def _quantity(
-    table: FrameTable, units: Mapping[str, float], low: float, high: float, hint: str, *, needed: bool = True
-) -> NDArray[np.float64]:
-    """float64 (rows,): the first of these columns that is there, times its unit, within limits in SI units."""
-    column = next((name for name in units if name in table), next(iter(units)))
-    unit = units[column]
-    return table.numbers(column, low / unit, high / unit, hint, needed=needed) * unit
-
-
-def _parallel(table: FrameTable) -> NDArray[np.float64]:
-    """float64 (rows,): how many systems stand side by side, 1 where it is not said."""
-    systems = table.numbers("parallel", 1, 1e3, "a number of systems", needed=False)
-    return np.nan_to_num(systems, nan=1.0)
-
-
 def _suffixed(texts: NDArray[Any], suffix: str) -> NDArray[Any]:
     return np.array([f"{text} {suffix}" for text in texts.tolist()], dtype=TEXT)
-
-
-_Quantities = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]
-_HUGE_W = 1e12
-
-
-def _scaling(table: FrameTable) -> NDArray[np.float64]:
-    return np.nan_to_num(table.numbers("scaling", needed=False), nan=1.0)
-
-
-def _power(table: FrameTable, p: str, q: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """W and var of columns such as `p_mw` and `q_mvar`, or up to format version 1 `p_kw` and `q_kvar`."""
-    active = _quantity(table, {f"{p}_mw": 1e6, f"{p}_kw": 1e3}, -_HUGE_W, _HUGE_W, "a power")
-    reactive = _quantity(table, {f"{q}_mvar": 1e6, f"{q}_kvar": 1e3}, -_HUGE_W, _HUGE_W, "a power", needed=False)
-    return active, np.nan_to_num(reactive, nan=0.0)
-
-
-def _load(table: FrameTable) -> _Quantities:
-    p_w, q_var = _power(table, "p", "q")
-    scaling = _scaling(table)
-    return p_w * scaling, q_var * scaling, np.full(len(table), ABC, np.uint8)
-
-
-def _asymmetric(table: FrameTable) -> _Quantities:
-    """Phases are those that draw anything; in delta, both between which something draws."""
-    kinds = table.text("type").tolist()
-    total_p, total_q = np.zeros(len(table)), np.zeros(len(table))
-    phases = np.zeros(len(table), np.uint8)
-    for letter, own, following in (("a", A, B), ("b", B, C), ("c", C, A)):
-        p_w, q_var = _power(table, f"p_{letter}", f"q_{letter}")
-        draws = (p_w != 0) | (q_var != 0)
-        delta = np.array([kind == "delta" for kind in kinds], dtype=np.bool_)
-        phases |= np.where(draws, np.where(delta, own | following, own), 0).astype(np.uint8)
-        total_p += p_w
-        total_q += q_var
-    scaling = _scaling(table)
-    return total_p * scaling, total_q * scaling, np.where(phases == 0, ABC, phases).astype(np.uint8)
-
-
-def _motor(table: FrameTable) -> _Quantities:
-    efficiency = table.numbers("efficiency_percent", 1, 100, "a percentage", needed=False) / 100
-    loading = np.nan_to_num(table.numbers("loading_percent", 0, 1e3, "a percentage", needed=False) / 100, nan=1.0)
-    p_w = table.numbers("pn_mech_mw", 0, 1e5, "a power in MW") * 1e6 / efficiency * loading * _scaling(table)
-    return p_w, np.full(len(table), np.nan), np.full(len(table), ABC, np.uint8)
