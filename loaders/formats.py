@@ -43,7 +43,9 @@ def _simbench(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[
 FORMATS = (
     Format("simbench", "a folder with Node.csv and Coordinates.csv", is_simbench, _simbench),
     Format("pandapower", "a JSON file that pandapower wrote", is_pandapower, read_pandapower),
-    Format("opendss", "a .dss file, a folder with its master, or a tar archive of that folder", is_opendss, read_opendss),
+    Format(
+        "opendss", "a .dss file, a folder with its master, or a tar archive of that folder", is_opendss, read_opendss
+    ),
 )
 NAMES = ", ".join(known.name for known in FORMATS)
 """Of every format, for people to read."""
