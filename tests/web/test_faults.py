@@ -370,7 +370,7 @@ class Watcher:
 
     def _watch(self) -> None:
         with (
-            suppress(*AGAIN),
+            suppress(httpx.TransportError),
             httpx.Client(timeout=None) as http,
             http.stream("GET", f"{self._url}/api/stream") as lines,
         ):
