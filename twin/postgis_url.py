@@ -58,7 +58,7 @@ class PostgisUrl:
         kept = [(name, value) for name, value in query if name != "schema"]
         given = dict(kept)
         return cls(
-            parts._replace(query=urlencode(kept)).geturl(),
+            _joined(parts, parts.netloc, urlencode(kept)),
             schema,
             parts.path.lstrip("/") or given.get("database", ""),
             parts.username or given.get("user", ""),
@@ -76,7 +76,11 @@ def _shown(parts: SplitResult, query: list[tuple[str, str]]) -> str:
     name, colon, _ = user.partition(":")
     netloc = f"{name}{colon}{HIDDEN if colon else ''}{at}{place}"
     shown = [(key, HIDDEN if key in _SECRETS else value) for key, value in query]
-    return parts._replace(netloc=netloc, query=urlencode(shown, safe="*/")).geturl()
+    return _joined(parts, netloc, urlencode(shown, safe="*/"))
+
+
+def _joined(parts: SplitResult, netloc: str, query: str) -> str:
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 def _malformed() -> StoreError:
