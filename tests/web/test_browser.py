@@ -192,6 +192,29 @@ def test_a_click_and_a_trace_show_the_servers_totals(show: Show, address: str, n
     assert "trace=" not in viewer.page.url
 
 
+@pytest.mark.parametrize("kind", ["restoration", "protection", "subnetwork", "direction", "loops"])
+def test_other_traces_are_in_a_list_and_say_what_they_found(show: Show, address: str, normal: None, kind: str) -> None:
+    viewer = show().open(element=LINE)
+    viewer.page.select_option("#more-traces", kind)
+    viewer.page.wait_for_selector("#total-customers")
+    viewer.settled()
+    request = {"kind": kind, "start": [LINE], "elements": False}
+    answer = httpx.post(f"{address}/api/traces", json=request).raise_for_status().json()
+    assert viewer.number("#total-customers") == answer["sums"]["customers"]
+    said = viewer.text("#trace")
+    if kind == "restoration":
+        viewer.look("trace-restoration")
+        assert f"{answer['customers_beyond']:,} customers beyond it" in said
+        assert answer["restorations"] and answer["switches"]
+        for mrid in (answer["restorations"][0]["tie"], answer["switches"][0]):
+            assert viewer.page.locator("#trace details b").get_by_text(mrid, exact=True).count() >= 1
+    if kind == "protection":
+        assert answer["devices"][0] in said
+    if kind == "loops":
+        assert answer["loops"] == [] and "No loop runs" in said
+    assert f"trace={kind}" in viewer.page.url
+
+
 @pytest.mark.parametrize(("label", "suffix"), [("CSV", "csv"), ("GeoJSON", "geojson")])
 def test_a_trace_is_taken_away_as_a_file(show: Show, label: str, suffix: str) -> None:
     viewer = show().open(trace="downstream", **{"from": LINE})

@@ -6,6 +6,14 @@ import { attribute, className, count, customers } from "./format.js";
 import { icon } from "./icons.js";
 
 const TRACES = { upstream: "Upstream", downstream: "Downstream", connected: "Connected" };
+const MORE_TRACES = {
+  subnetwork: "Feeder",
+  direction: "Direction of supply",
+  protection: "Protective device",
+  isolation: "Isolate a fault here",
+  restoration: "Restore around a fault here",
+  loops: "Loops around it",
+};
 const SUPPLY = { 2: ["live", "Supplied"], 1: ["some", "Partly supplied"], 0: ["dead", "No supply"] };
 const HIDDEN = new Set(["kind", "normal_open", "in_service", "locked", "equivalent", "busbar", "head_mrid", "phases"]);
 
@@ -95,10 +103,22 @@ function actions(card, does) {
     const buttons = Object.entries(TRACES).map(([kind, label]) =>
       h("button", { type: "button", "data-trace": kind, onclick: () => does.trace(kind) }, label),
     );
+    buttons.push(moreTraces(does));
     box.append(h("div", { class: "labelled", role: "group", "aria-label": "Trace" }, h("span", {}, "Trace"), h("div", { class: "buttons" }, buttons)));
   }
   if (card.geometry) box.append(h("button", { type: "button", class: "link", onclick: does.locate }, "Show on the map"));
   return box;
+}
+
+/** The traces that are wanted less often, as a list. */
+function moreTraces(does) {
+  const choices = Object.entries(MORE_TRACES).map(([kind, label]) => h("option", { value: kind }, label));
+  return h(
+    "select",
+    { "aria-label": "More traces", id: "more-traces", onchange: ({ target }) => does.trace(target.value) },
+    h("option", { value: "", disabled: true, selected: true }, "More…"),
+    choices,
+  );
 }
 
 function operation(card, does) {

@@ -5,8 +5,18 @@ import { $, announce, h, notify, put } from "./dom.js";
 import { count, counted, customers, metres, power } from "./format.js";
 import { icon } from "./icons.js";
 
-const TITLES = { upstream: "Upstream of", downstream: "Downstream of", connected: "Connected to", subnetwork: "Feeder of" };
-const REASONS = { open: "open point", feeder_head: "feeder head", substation: "substation", barrier: "barrier" };
+const TITLES = {
+  upstream: "Upstream of",
+  downstream: "Downstream of",
+  connected: "Connected to",
+  subnetwork: "Feeder of",
+  direction: "Direction at",
+  protection: "Protection of",
+  isolation: "Isolating",
+  restoration: "Restoring around",
+  loops: "Loops around",
+};
+const REASONS = { open: "open point", feeder_head: "feeder head", substation: "substation", barrier: "barrier", operable: "switch" };
 const LISTED = 40;
 
 export function hide() {
@@ -29,6 +39,7 @@ export function show(trace, from, name, does) {
     ),
     nothing && h("p", { class: "hint" }, nothing),
     totals(trace),
+    added(trace, does),
     list("Fed from", trace.sources.map((source) => ["EnergySource", source.mrid, source.node]), does),
     list("Ends at", trace.boundaries.map((end) => [end.reason === "open" ? "Switch" : "Feeder", end.mrid, REASONS[end.reason] ?? end.reason]), does),
     h(
@@ -45,14 +56,39 @@ export function show(trace, from, name, does) {
 }
 
 /** A sentence for a trace that finds nothing (but its start). */
-function emptiness({ kind, status, sums }, name) {
+function emptiness(trace, name) {
+  const { kind, status, sums } = trace;
   if (status === "not_energized") return `${name} has no supply, so nothing feeds it. “Connected” shows what hangs together with it.`;
   if (status === "no_feeder") return `${name} belongs to no feeder.`;
+  if (kind === "loops" && !trace.loops.length) return `No loop runs through the feeder around ${name}.`;
+  if (kind === "protection" && !trace.devices.length) return `No breaker, recloser or fuse lies between ${name} and a source.`;
+  if (kind === "isolation" || kind === "restoration") return isolated(trace, name);
+  if (kind === "loops" || kind === "protection" || kind === "direction") return null;
   const { AcLineSegment: lines, Switch: switches, PowerTransformer: transformers, ConnectivityNode: nodes } = sums.counts;
   if (lines + switches + transformers > 1 || nodes > 1) return null;
   if (kind === "downstream") return `Nothing lies downstream of ${name}: nobody depends on it.`;
   if (kind === "upstream") return `Nothing lies upstream of ${name}: it is where the supply begins.`;
   return `Nothing else is connected to ${name} as the switches are now.`;
+}
+
+function isolated({ status, kind, switches, customers_inside, customers_beyond, restorations }, name) {
+  if (status === "not_isolable") return `${name} cannot be isolated: a source feeds it without a switch between them.`;
+  const opening = switches.length ? `Opening ${counted("Switch", switches.length)} isolates it` : "It has no supply to be isolated from";
+  const out = `${customers(customers_inside)} on the section and ${customers(customers_beyond)} beyond it are out then`;
+  const ways = kind === "restoration" ? ` ${restorations.length ? "Closing one of these switches brings supply back." : "Nothing else can feed them."}` : "";
+  return `${opening}; ${out}.${ways}`;
+}
+
+/** What the kind of trace says beside its elements. */
+function added({ switches, ties, devices, restorations, loops }, does) {
+  const listed = (title, mrids, note) => list(title, (mrids ?? []).map((mrid) => ["Switch", mrid, note]), does);
+  return [
+    list("Close", (restorations ?? []).map((way) => ["Switch", way.tie, `${customers(way.customers)} back`]), does),
+    listed("Open", switches, "to isolate"),
+    listed("Keep open", ties, "open point"),
+    listed("Protected by", devices, "device"),
+    list("Loop at", (loops ?? []).map((loop) => ["AcLineSegment", loop.block ?? loop.sources[0], `${count(loop.length)} branches`]), does),
+  ];
 }
 
 function totals({ sums }) {
@@ -94,7 +130,7 @@ function list(title, rows, does) {
     { class: "more" },
     h("summary", {}, `${title} ${rows.length === 1 ? rows[0][1] : `${count(rows.length)} places`}`),
     h("ul", { class: "rows" }, shown),
-    rows.length > LISTED && h("p", { class: "hint" }, `${count(rows.length - LISTED)} more are in the CSV file.`),
+    rows.length > LISTED && h("p", { class: "hint" }, `${count(rows.length - LISTED)} more are in the answer of the API.`),
   );
 }
 
