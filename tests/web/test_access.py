@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -325,3 +327,26 @@ def test_pages_of_other_sites_read_only_where_they_may(twin: Twin, connect: Conn
     for wrong in ("maps.example", "https://maps.example/", "ftp://x"):
         with pytest.raises(SettingsError, match="cors_origins"):
             Settings(cors_origins=(wrong,))
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+def gridtwin(*words: object) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from web.cli import main; main()", *map(str, words)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_token_is_made_and_shown_once(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    made = gridtwin("token", path, "--name", "ann", "--scope", "operate", "--until", "2099-01-01")
+    assert made.returncode == 0 and "cannot be shown again" in made.stderr
+    found = TokenFile(path).identify(made.stdout.strip())
+    assert found is not None and (found.name, found.scope) == ("ann", "operate")
+    wrong = gridtwin("token", path, "--name", "ann", "--scope", "boss")
+    assert (wrong.returncode, "'boss' is none of read, operate, admin" in wrong.stderr) == (2, True)
+
+
+def test_serving_beyond_this_machine_is_refused(tmp_path: Path) -> None:
+    refused = gridtwin("serve", tmp_path / "grid.gpkg", "--host", "0.0.0.0")
+    assert (refused.returncode, "reaches beyond this machine" in refused.stderr) == (2, True)

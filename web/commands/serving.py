@@ -22,6 +22,15 @@ Host = Annotated[str, typer.Option(help="Address to listen on")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any that is free")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Server processes; more than one needs PostGIS")]
 PublicUrl = Annotated[str, typer.Option(help="Where clients reach the server, if not where it listens")]
+TokenFile = Annotated[str, typer.Option(help="File of tokens that `gridtwin token` writes: nobody else is let in")]
+JwtKeys = Annotated[str, typer.Option(help="File with a JSON Web Key Set: signed tokens are let in")]
+JwtAudience = Annotated[str, typer.Option(help="What the claim aud of signed tokens must be")]
+JwtIssuer = Annotated[str, typer.Option(help="What the claim iss of signed tokens must be")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without access control")]
+CorsOrigins = Annotated[
+    list[str] | None,
+    typer.Option(help="Origin whose pages may read, such as https://maps.example, or *; may be repeated"),
+]
 
 
 def serve(
@@ -30,9 +39,25 @@ def serve(
     port: Port = 8080,
     public_url: PublicUrl = "",
     workers: Workers = 1,
+    token_file: TokenFile = "",
+    jwt_keys: JwtKeys = "",
+    jwt_audience: JwtAudience = "",
+    jwt_issuer: JwtIssuer = "",
+    insecure: Insecure = False,
+    cors_origin: CorsOrigins = None,
 ) -> None:
     """Serve the map, the tiles and the API until interrupted."""
-    settings = Settings(host=host, port=port, public_url=public_url)
+    settings = Settings(
+        host=host,
+        port=port,
+        public_url=public_url,
+        token_file=token_file,
+        jwt_keys=jwt_keys,
+        jwt_audience=jwt_audience,
+        jwt_issuer=jwt_issuer,
+        insecure=insecure,
+        cors_origins=tuple(cors_origin or ()),
+    )
     if workers > 1:
         raise typer.Exit(serve_together(store, settings, workers))
     with opened(store, write=True) as twin:
