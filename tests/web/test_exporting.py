@@ -32,6 +32,7 @@ from twin.engine import Twin
 from twin.events import Operation
 from twin.geopackage import GeoPackageStore
 from twin.network import Network
+from twin.scenarios import Scenarios
 from web import cli
 from web.responses import gunzipped
 
@@ -199,6 +200,32 @@ def test_layers_of_a_state(tmp_path: Path, store: Path, network: Network, export
         if feature["properties"]["mrid"] == operated
     ]
     assert opened == (state == "current")
+
+
+def test_a_past_state_and_a_what_if(tmp_path: Path, network: Network, export: Export) -> None:
+    path = tmp_path / "grid.gpkg"
+    mrid = str(network.switches["mrid"][1])
+    with Twin.load(network, GeoPackageStore(path, write=True, create=True)) as twin:
+        twin.switch([Operation(mrid, True)])
+        scenarios = Scenarios(twin)
+        made = scenarios.create("closed again")
+        scenarios.switch(made.id, [Operation(mrid, False)])
+
+    def opened(name: str, *more: object) -> int:
+        file = tmp_path / f"{name}.geojson"
+        code, _, said = export(path, file, "--layers", "switches", *more)
+        assert code == 0, said
+        features = json.loads(file.read_text())["features"]
+        return sum(feature["properties"]["open"] for feature in features)
+
+    normally = opened("normal", "--state", "normal")
+    assert opened("live") == normally + 1
+    assert opened("before", "--revision", 1) == opened("what-if", "--scenario", made.id) == normally
+    code, _, said = export(path, tmp_path / "x.geojson", "--scenario", "nobody")
+    assert (code, "there is no scenario 'nobody'" in said) == (2, True)
+    code, _, said = export(path, tmp_path / "x.geojson", "--at", "yesterday")
+    assert (code, "must be an instant" in said) == (2, True)
+    assert not list(tmp_path.glob("x.*"))
 
 
 # --- what is served, and what a map shows -------------------------------------------------------------------------

@@ -19,18 +19,22 @@ from tiles.frames import FRAME_NAMES
 from tiles.layers import LAYER_NAMES
 from tiles.source import TileSource
 from tiles.tilejson import TILESETS
+from twin.trace_kinds import FIELDS
+from twin.views import STATES, StateName, View, Views, parse_instant
 from web import console
 from web.commands.options import AsJson, StoreUrl, opened
 
 INTERRUPTED = 130
 """Exit code, as shells have it for Ctrl+C."""
-STATES = ("current", "normal")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help=f"Ends in {', '.join([*ARCHIVES, *TABLES])}")]
 Layers = Annotated[
     str, typer.Option(help=f"Of {', '.join(FRAME_NAMES)}, with commas between; all but nodes where left out")
 ]
 State = Annotated[str, typer.Option(help="current or normal switch positions")]
+Scenario = Annotated[str | None, typer.Option(help=FIELDS["scenario"].replace("to trace in", "to export"))]
+At = Annotated[str | None, typer.Option(help=FIELDS["at"].replace("to trace in", "to export"))]
+Revision = Annotated[int | None, typer.Option(min=0, help=FIELDS["revision"].replace("to trace in", "to export"))]
 Tileset = Annotated[str, typer.Option(help=f"For tiles: {' or '.join(TILESETS)}; both where left out")]
 MinZoom = Annotated[int | None, typer.Option("--min-zoom", help="For tiles: the lowest zoom")]
 MaxZoom = Annotated[int | None, typer.Option("--max-zoom", help="For tiles: the deepest zoom")]
@@ -44,6 +48,9 @@ def export(
     file: File,
     layers: Layers = "",
     state: State = "current",
+    scenario: Scenario = None,
+    at: At = None,
+    revision: Revision = None,
     tileset: Tileset = "",
     minzoom: MinZoom = None,
     maxzoom: MaxZoom = None,
@@ -58,23 +65,26 @@ def export(
     """
     if state not in STATES:
         raise typer.BadParameter(f"state is {state!r}; it must be {' or '.join(STATES)}")
+    named: StateName = "normal" if state == "normal" else "current"
+    view = View(named, scenario, None if at is None else parse_instant(at), revision)
     _check_file(store, file, overwrite)
     wanted = tuple(name for name in layers.split(",") if name) or LAYER_NAMES
     if file.suffix.lower() not in ARCHIVES:
         _refuse_for_layers(file, {"tileset": tileset, "min-zoom": minzoom, "max-zoom": maxzoom})
         with opened(store) as twin, console.progress(f"exporting {file.name}") as step:
-            snapshot = twin.current if state == "current" else twin.normal
-            counts = export_layers(twin.network, snapshot, file, wanted, step)
+            snapshot = Views(twin).see(view).snapshot
+            counts = export_layers(snapshot.network, snapshot, file, wanted, step)
         _show_layers(file, counts, json)
         return
     pyramid = Pyramid.within((tileset,) if tileset else TILESETS, wanted, minzoom, maxzoom)
     with opened(store) as twin, _going_on_later(file), _counted() as progress:
+        seen = Views(twin).see(view)
         made = export_pyramid(
-            TileSource(twin.network),
-            twin.current if state == "current" else twin.normal,
+            TileSource(seen.snapshot.network),
+            seen.snapshot,
             file,
             pyramid,
-            state=state,
+            state=state if seen.scenario is None else f"scenario {seen.scenario}, {state}",
             attribution=attribution,
             cores=cores,
             progress=progress,
