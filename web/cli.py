@@ -23,6 +23,7 @@ from web.access import AccessError
 from web.commands.bench import bench
 from web.commands.copying import copy
 from web.commands.exporting import export
+from web.commands.generating import generate
 from web.commands.loading import load
 from web.commands.looking import check, history, info
 from web.commands.options import BAD_INPUT
@@ -60,7 +61,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, check, info, history, trace, switch, copy, export, bench, serve, demo, token):
+for command in (load, generate, check, info, history, trace, switch, copy, export, bench, serve, demo, token):
     app.command()(command)
 
 
