@@ -302,7 +302,8 @@ _SPATIAL: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _spatial(node: Node, columns: Columns) -> Truth:
-    """Only features whose boxes meet that of the given geometry are looked at closely."""
+    """Only features whose boxes meet that of the given geometry are looked at closely; in a rectangle lie all whose
+    boxes do."""
     left, right = node.args
     given = (right if left.op == "property" else left).value
     assert isinstance(given, BaseGeometry)
@@ -312,7 +313,10 @@ def _spatial(node: Node, columns: Columns) -> Truth:
     west, south, east, north = shapely.bounds(given)
     with np.errstate(invalid="ignore"):
         near = (bounds[:, 0] <= east) & (bounds[:, 2] >= west) & (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
+        within = (bounds[:, 0] >= west) & (bounds[:, 2] <= east) & (bounds[:, 1] >= south) & (bounds[:, 3] <= north)
     holds = placed & (node.op == "s_disjoint")
+    if node.op == "s_intersects" and shapely.equals(given, shapely.envelope(given)):
+        holds, near = within, near & ~within
     rows = np.flatnonzero(near & placed)
     if len(rows):
         shapely.prepare(given)
