@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import glob
 import itertools
+import json
 import os
 import pwd
 import secrets
@@ -159,6 +160,16 @@ class Postgres:
             return [tuple(record.values()) for record in await connection.fetch(query, *values)]
 
         return self.run(database, rows)
+
+    def explain(self, database: str, query: str, *values: object, schema: str = "gridtwin") -> dict[str, Any]:
+        """The plan of a query, its tables looked for in a schema."""
+
+        async def plan(connection: asyncpg.Connection) -> dict[str, Any]:
+            await connection.execute(f"SET search_path = {schema}, public")
+            found: dict[str, Any] = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT json) {query}", *values))[0]
+            return found["Plan"]
+
+        return self.run(database, plan)
 
     def run(self, database: str, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Does something on a connection of its own."""

@@ -389,10 +389,10 @@ def test_three_servers_agree(base: str, operations: int) -> None:
         servers = [stack.enter_context(serving(base)) for _ in range(3)]
         urls = [server.url for server in servers]
         watchers = [Watcher(url) for url in urls]
-        with Clients(urls, operations // 6, count=6) as clients:
+        with Clients(urls, -(-operations // 6), count=6) as clients:
             clients.wait_for(operations // 2)
         clients.check(base)
-        head = operations + 1
+        head = len(clients.acknowledged) + 1
         for watcher in watchers:
             until(lambda watcher=watcher: head in watcher.seen)  # type: ignore[misc]
         for path in ("/api/network", "/api/outages", "/api/elements/SW1", "/tiles/grid/12/2150/1356.mvt"):

@@ -574,9 +574,11 @@ COMMENT ON COLUMN elements_now.energized IS '0 none, 1 some, 2 all of its own ph
 
 CREATE VIEW outages_now AS
 SELECT d.lo AS id, d.geom, d.customers, d.hi - d.lo + 1 AS nodes, phase_code(d.phases) AS phases, d.since,
-  n.mrid AS first_node
+  (
+    SELECT n.mrid FROM connectivity_node n
+    WHERE n.id = d.lo AND n.model = (SELECT m.number FROM head h JOIN network_model m ON m.model = h.model)
+  ) AS first_node
 FROM deenergized d
-JOIN connectivity_node n ON n.id = d.lo AND n.model = (SELECT m.number FROM head h JOIN network_model m ON m.model = h.model)
 WHERE d.phases <> 0;
 COMMENT ON VIEW outages_now IS 'where supply is lost against the normal state: runs of nodes, with the customers there';
 COMMENT ON COLUMN outages_now.id IS 'unique here: id of the first node';
