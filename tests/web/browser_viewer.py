@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
+import httpx
 from playwright.sync_api import Browser, Page, Playwright
+
+from tests.web.conftest import quoted
 
 ARGUMENTS = (
     "--no-sandbox",  # the tests may run as root
@@ -28,6 +31,12 @@ PATIENCE_MS = 60_000
 SIZES = {"small": (390, 844), "usual": (1280, 800), "large": (1920, 1080)}
 
 Scheme = Literal["light", "dark"]
+
+LINE = "MV3.101 Line 30"
+"""A line of a feeder in a town: most of the feeder's customers are behind it."""
+BREAKER = "MV3.101 Switch 144"
+"""At the head of another feeder."""
+TOWN = (11.37, 53.64)
 
 
 def launch(playwright: Playwright, chromium: str, *more: str) -> Browser:
@@ -170,3 +179,34 @@ def picture_folder(otherwise: Path) -> Path:
     folder = Path(os.environ.get("GRIDTWIN_SCREENSHOTS") or otherwise)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+Show = Callable[..., Viewer]
+"""The fixture `show`: opens a page."""
+
+
+def element(address: str, mrid: str) -> dict[str, Any]:
+    """What the server says about an element."""
+    answer: dict[str, Any] = httpx.get(f"{address}/api/elements/{quoted(mrid)}").raise_for_status().json()
+    return answer
+
+
+def middle(card: dict[str, Any]) -> tuple[float, float]:
+    """A point of an element, the middle of a straight line."""
+    points = card["geometry"]["coordinates"]
+    if card["geometry"]["type"] == "Point":
+        return points[0], points[1]
+    (x0, y0), (x1, y1) = points[0], points[-1]
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def operated(address: str, mrid: str, *, opened: bool) -> dict[str, Any]:
+    body = {"operations": [{"mrid": mrid, "open": opened}]}
+    answer: dict[str, Any] = httpx.post(f"{address}/api/switching", json=body).raise_for_status().json()
+    return answer
+
+
+def wait_for_outages(page: Page, number: int) -> None:
+    page.wait_for_function(
+        "number => document.getElementById('kpi-outages').textContent === String(number)", arg=number
+    )

@@ -4,120 +4,36 @@ from __future__ import annotations
 
 import gzip
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
-from loaders.simbench import read_simbench
-from tests.web.browser_viewer import SIZES, Scheme, Viewer, launch, picture_folder, viewing
-from tests.web.conftest import Served, quoted
+from tests.web.browser_viewer import (
+    BREAKER,
+    LINE,
+    SIZES,
+    TOWN,
+    Scheme,
+    Show,
+    Viewer,
+    element,
+    launch,
+    middle,
+    operated,
+    viewing,
+    wait_for_outages,
+)
+from tests.web.conftest import Served
 from twin.engine import Twin
-from twin.geopackage import GeoPackageStore
-from web.app import create_app
-from web.server import listen, make_server
-from web.settings import Settings
 from web.viewer_endpoints import FOLDER
 
+pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
 
-LINE = "MV3.101 Line 30"
-"""A line of a feeder in a town: most of the feeder's customers are behind it."""
-BREAKER = "MV3.101 Switch 144"
-"""At the head of another feeder."""
-TOWN = (11.37, 53.64)
 MOST_BYTES = 60_000
-
-Show = Callable[..., Viewer]
-
-
-@pytest.fixture(scope="module")
-def address(simbench_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the demo network on a free port."""
-    network, _ = read_simbench(simbench_folder)
-    store = GeoPackageStore(tmp_path_factory.mktemp("browser") / "grid.gpkg", write=True, create=True)
-    with Twin.load(network, store) as twin:
-        settings = Settings(port=0, threads=2)
-        listener = listen(settings.host, settings.port)
-        where: list[str] = []
-        ready = threading.Event()
-
-        def started(host: str, port: int) -> None:
-            where.append(f"http://{host}:{port}")
-            ready.set()
-
-        server = make_server(create_app(twin, settings), settings, started)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        assert ready.wait(60)
-        yield where[0]
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    browser = launch(playwright, chromium_path)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return picture_folder(tmp_path)
-
-
-@pytest.fixture
-def show(browser: Browser, address: str, pictures: Path) -> Iterator[Show]:
-    """Makes pages; at the end none may have logged an error or asked anybody else for anything."""
-    shown: list[Viewer] = []
-    with ExitStack() as stack:
-
-        def open_page(*, size: str = "usual", scheme: Scheme = "light") -> Viewer:
-            page: AbstractContextManager[Viewer] = viewing(browser, address, pictures, size=SIZES[size], scheme=scheme)
-            shown.append(stack.enter_context(page))
-            return shown[-1]
-
-        yield open_page
-        for viewer in shown:
-            assert viewer.strangers == []
-            assert viewer.errors == []
-
-
-@pytest.fixture
-def normal(address: str) -> Iterator[None]:
-    """Every switch is in its normal position, before and after."""
-    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()
-    yield
-    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()
-
-
-def element(address: str, mrid: str) -> dict[str, Any]:
-    """What the server says about an element."""
-    answer: dict[str, Any] = httpx.get(f"{address}/api/elements/{quoted(mrid)}").raise_for_status().json()
-    return answer
-
-
-def middle(card: dict[str, Any]) -> tuple[float, float]:
-    """A point of an element, the middle of a straight line."""
-    points = card["geometry"]["coordinates"]
-    if card["geometry"]["type"] == "Point":
-        return points[0], points[1]
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    return (x0 + x1) / 2, (y0 + y1) / 2
-
 
 # --- the map
 
@@ -242,18 +158,6 @@ def test_a_trace_that_finds_nothing_says_so(show: Show, address: str, normal: No
 
 
 # --- switching
-
-
-def operated(address: str, mrid: str, *, opened: bool) -> dict[str, Any]:
-    body = {"operations": [{"mrid": mrid, "open": opened}]}
-    answer: dict[str, Any] = httpx.post(f"{address}/api/switching", json=body).raise_for_status().json()
-    return answer
-
-
-def wait_for_outages(page: Page, number: int) -> None:
-    page.wait_for_function(
-        "number => document.getElementById('kpi-outages').textContent === String(number)", arg=number
-    )
 
 
 def test_opening_a_switch_shows_the_outage_to_everybody_without_reloading(

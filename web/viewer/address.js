@@ -1,15 +1,22 @@
-/** The address bar is the state: ?element=MRID&trace=KIND&from=MRID, and the map's place in the hash. */
+/** The address bar is the state: ?element=MRID&trace=KIND&from=MRID&scenario=ID, and the map's place in the hash. */
 
 export function read() {
   const query = new URLSearchParams(location.search);
   const [kind, from] = [query.get("trace"), query.get("from")];
-  return { element: query.get("element"), trace: kind && from ? { kind, from } : null };
+  return { element: query.get("element"), trace: kind && from ? { kind, from } : null, view: view(query) };
 }
 
-/** Replaces the parts given; a step back in the browser's history undoes it. */
-export function write(parts) {
+/** At most one of the three names a state; none is the live one. */
+function view(query) {
+  if (query.get("scenario")) return { scenario: query.get("scenario") };
+  if (/^\d+$/.test(query.get("revision") ?? "")) return { revision: Number(query.get("revision")) };
+  return query.get("at") ? { at: query.get("at") } : {};
+}
+
+/** Replaces the parts given; a step back in the browser's history undoes it, unless it is `passing`. */
+export function write(parts, { passing = false } = {}) {
   const now = { ...read(), ...parts };
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(now.view);
   if (now.element) query.set("element", now.element);
   if (now.trace) {
     query.set("trace", now.trace.kind);
@@ -17,5 +24,7 @@ export function write(parts) {
   }
   const text = query.toString();
   const next = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
-  if (next !== location.pathname + location.search + location.hash) history.pushState(null, "", next);
+  if (next === location.pathname + location.search + location.hash) return;
+  if (passing) history.replaceState(null, "", next);
+  else history.pushState(null, "", next);
 }

@@ -1,5 +1,7 @@
 /** The server's HTTP interface. Every failure is an ApiError whose message is a sentence for people. */
 
+import * as view from "./view.js";
+
 const ROOT = new URL("../", import.meta.url);
 
 export class ApiError extends Error {
@@ -50,27 +52,44 @@ const post = (path, body, headers = {}) =>
     body: JSON.stringify(body),
   });
 
-export const network = () => json(url("api/network"));
-export const style = () => json(url("style.json"));
-export const outages = () => json(url("api/outages"));
-export const element = (mrid, signal) => json(url(`api/elements/${mrid.split("/").map(encodeURIComponent).join("/")}`), { signal });
-export const feature = (layer, id, model) => json(url("api/elements", { layer, id, model }));
+/** What follows shows the state that the page shows. */
+const seen = (path, more = {}, options = {}) => json(url(path, { ...view.now(), ...more }), options);
+
+export const network = () => seen("api/network");
+export const style = () => seen("style.json");
+export const outages = () => seen("api/outages");
+export const element = (mrid, signal) => seen(`api/elements/${mrid.split("/").map(encodeURIComponent).join("/")}`, {}, { signal });
+export const feature = (layer, id, model) => seen("api/elements", { layer, id, model });
 export const search = (q, limit, signal) => json(url("api/search", { q, limit }), { signal });
-export const trace = (kind, start, more = {}) => post("api/traces", { kind, start: [start].flat(), elements: false, ...more });
+export const findings = () => json(url("api/findings"));
+export const events = (since, limit) => json(url("api/events", { since, limit }));
+export const trace = (kind, start, more = {}) => post("api/traces", { kind, start: [start].flat(), elements: false, ...view.now(), ...more });
+/** What operations would take from whom and give to whom; nothing is operated. */
+export const wouldBe = (operations, more = {}) => post("api/traces", { kind: "outage", operations, elements: false, ...view.now(), ...more });
 /** The lines of a trace as GeoJSON features: only for traces of a few thousand, and for zooms without tiles. */
 export async function traceLines(kind, start) {
-  const { features } = await json(url("api/traces", { kind, start }), { headers: { accept: "application/geo+json" } });
+  const { features } = await seen("api/traces", { kind, start }, { headers: { accept: "application/geo+json" } });
   return features.filter(({ geometry }) => geometry.type === "LineString").map((feature) => ({ ...feature, properties: {} }));
 }
 
 export const stream = () => new EventSource(url("api/stream"));
 
-/** Operates switches: {operations: [{mrid, open}]} or {normal: true}. Sending it twice does it once. */
-export const operate = (body) => post("api/switching", body, { "idempotency-key": token() });
+/** Operates switches, in the what-if that is shown or else in the network: {operations: [{mrid, open}]} or {normal: true}. */
+export async function operate(body) {
+  if (view.isPast()) throw new ApiError("This is the past: go back to live to operate a switch.");
+  if (view.scenario()) return post(`api/scenarios/${view.scenario()}/switching`, body);
+  return post("api/switching", body, { "idempotency-key": token() }); // sent twice, it is done once
+}
+
+export const scenarios = async () => (await json(url("api/scenarios"))).scenarios;
+export const scenario = (id) => json(url(`api/scenarios/${encodeURIComponent(id)}`));
+export const makeScenario = (name) => post("api/scenarios", { name });
+export const deleteScenario = (id) => request(url(`api/scenarios/${encodeURIComponent(id)}`), { method: "DELETE" });
+export const undo = (id, expected) => post(`api/scenarios/${encodeURIComponent(id)}/switching`, { undo: true, expected_revision: expected });
 
 /** A trace as a file: the media type chooses CSV or GeoJSON. */
 export async function download(kind, start, type, name) {
-  const address = url("api/traces", { kind, start });
+  const address = url("api/traces", { kind, start, ...view.now() });
   const blob = await (await request(address, { headers: { accept: type } })).blob();
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

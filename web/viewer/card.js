@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { $, h, notify, put, twoStep } from "./dom.js";
 import { attribute, className, count, customers } from "./format.js";
 import { icon } from "./icons.js";
+import * as view from "./view.js";
 
 const TRACES = { upstream: "Upstream", downstream: "Downstream", connected: "Connected" };
 const MORE_TRACES = {
@@ -123,12 +124,14 @@ function moreTraces(does) {
 
 function operation(card, does) {
   if (!card.operable) return h("p", { class: "hint" }, "This switch may not be operated from here.");
+  if (view.isPast()) return h("p", { class: "hint" }, "This is the past: switches are operated in the live state or in a what-if.");
   const opening = !card.open;
-  return twoStep(opening ? "Open this switch" : "Close this switch", {
+  const operations = [{ mrid: card.mrid, open: opening }];
+  return twoStep(`${opening ? "Open" : "Close"} this switch${view.scenario() ? " in the what-if" : ""}`, {
     danger: opening,
-    ask: async () => (opening ? beforeOpening(card) : beforeClosing(card)),
+    ask: () => before(card, operations),
     run: async () => {
-      const request = { operations: [{ mrid: card.mrid, open: opening }], expected_revision: does.revision() };
+      const request = { operations, expected_revision: does.revision() };
       try {
         told(await api.operate(request), `${card.name || card.mrid} is ${opening ? "open" : "closed"}`);
       } catch (error) {
@@ -149,22 +152,18 @@ export function told({ deenergized, reenergized }, what) {
   notify(`${what}: ${parts.join(", ") || "no customer was affected"}.`);
 }
 
-async function beforeOpening(card) {
-  if (card.energized === 0) return { text: "It has no supply now, so opening it takes it from nobody.", label: "Open it" };
-  const { customers: losing } = await api.trace("downstream", card.mrid, { mode: "exclusive" });
-  if (!losing) return { text: "Nobody loses supply: what lies behind it is fed another way, or has no customers.", label: "Open it" };
-  return { text: `${customers(losing)} will lose supply.`, label: `Open it: ${customers(losing)} out` };
-}
-
-async function beforeClosing(card) {
-  const label = "Close it";
+/** Who would lose and who would get supply, in words and for the button; the server tries it, nothing is operated. */
+async function before(card, operations) {
+  const { lost, gained } = await api.wouldBe(operations);
+  const opening = operations[0].open;
+  const label = `${opening ? "Open" : "Close"} it`;
+  const parts = [];
+  if (lost.customers) parts.push(`${customers(lost.customers)} will lose supply`);
+  if (gained.customers) parts.push(`${customers(gained.customers)} will get supply`);
+  if (parts.length) return { text: `${parts.join(", ")}.`, label: lost.customers ? `${label}: ${customers(lost.customers)} out` : label };
+  if (opening) return { text: card.energized === 0 ? "It has no supply, so opening it takes it from nobody." : "Nobody loses supply: what lies behind it is fed another way, or has no customers.", label };
   if (card.live_ends === 2) return { text: "Both ends are live: closing it joins them, and nobody's supply changes.", label };
-  if (card.live_ends === 0) return { text: "Neither end is live: closing it alone gives nobody supply.", label };
-  const ends = await Promise.all(card.nodes.map((node) => api.element(node)));
-  const dead = ends.filter((end) => end.energized === 0);
-  if (!dead.length) return { text: "Some phases beyond it are dead; they get supply from the live side.", label };
-  const { customers: gaining } = await api.trace("connected", dead.map((end) => end.mrid));
-  return { text: `${gaining ? customers(gaining) : "No customer"} will get supply.`, label };
+  return { text: card.live_ends ? "No customer gets supply by it." : "Neither end is live: closing it alone gives nobody supply.", label };
 }
 
 function neighbours(card, does) {

@@ -40,13 +40,13 @@ export function announce(text) {
 export function notify(text, kind = "info") {
   const note = h(
     "div",
-    { class: `note ${kind}`, role: kind === "error" ? "alert" : "status" },
+    { class: `note ${kind}`, role: kind.startsWith("error") ? "alert" : "status" },
     h("span", {}, text),
     h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => note.remove() }, "×"),
   );
   for (const old of $("notes").children) if (old.firstChild.textContent === text) old.remove();
   $("notes").append(note);
-  if (kind !== "error") setTimeout(() => note.remove(), 8000);
+  if (!kind.startsWith("error")) setTimeout(() => note.remove(), 8000);
 }
 
 /** A button that needs a second press: `ask` gives the words for it (a string or a promise), `run` does it. */

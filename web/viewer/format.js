@@ -75,3 +75,6 @@ export function since(moment) {
 }
 
 export const clock = (moment) => moment.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+
+/** An instant with its seconds, in the time of this place. */
+export const moment = (instant) => new Date(instant).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });

@@ -2,6 +2,7 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as banner from "./banner.js";
 import * as cards from "./card.js";
 import { $, announce, notify } from "./dom.js";
 import { clock, customers } from "./format.js";
@@ -10,11 +11,15 @@ import { listen } from "./live.js";
 import * as outages from "./outages.js";
 import * as picks from "./pick.js";
 import * as search from "./search.js";
+import * as time from "./time.js";
+import * as tools from "./tools.js";
 import * as traces from "./trace.js";
+import * as view from "./view.js";
+import * as whatif from "./whatif.js";
 
 const RETRY_MS = 2000;
 const MOST_LINES = 5000; // that are drawn from GeoJSON
-const app = { map: null, network: null, outages: [], card: null, picked: null, trace: null, revision: 0, ready: false };
+const app = { map: null, network: null, outages: [], card: null, picked: null, trace: null, model: "", revision: 0, ready: false };
 window.gridtwin = app;
 
 // --- the panel, which covers the lower part of a small screen and the right of a large one
@@ -79,8 +84,8 @@ function drawCard() {
     select: (mrid) => select(mrid),
     locate: () => app.map?.fitGeometry(card.geometry),
     trace: (kind) => runTrace(kind, card.mrid),
-    revision: () => app.revision,
-    again: () => update({ own: true }),
+    revision: () => (view.scenario() ? whatif.steps() : app.revision),
+    again: () => changed(),
     back: app.picked && { count: app.picked.length, show: () => choices(app.picked) },
   });
   app.map?.showSelection(card.geometry);
@@ -193,13 +198,56 @@ function flyTo(outage) {
 }
 
 async function readOutages() {
+  const asked = view.key();
   const answer = await api.outages();
-  if (answer.revision < app.revision) return;
-  app.revision = answer.revision;
+  if (asked !== view.key() || (view.isLive() && answer.revision < app.revision)) return;
+  if (view.isLive()) app.revision = answer.revision;
   app.outages = answer.outages;
-  outages.figures(app.network.customers, answer.customers_out, app.outages.length);
-  outages.show(app.outages, { fly: flyTo, select: (mrid) => select(mrid), again: () => update({ own: true }) });
+  outages.figures(app.network.customers, answer.customers_out, app.outages.length, outages.feedersOf(app.outages));
+  const does = { fly: flyTo, select: (mrid) => select(mrid), again: () => update({ own: true }) };
+  outages.show(app.outages, does, { operable: view.isLive() });
   app.map?.showOutages(app.outages);
+}
+
+// --- which state is shown
+
+/** Shows another state everywhere: {} is the live one. */
+async function look(next, { push = true, passing = false } = {}) {
+  view.choose(next);
+  if (push) address.write({ view: next }, { passing });
+  app.map?.look();
+  tellState();
+  time.draw();
+  try {
+    const network = await api.network();
+    if (view.key() !== view.key(next)) return;
+    app.network = network;
+    time.figures(network);
+    await update({ own: true });
+  } catch (error) {
+    if (view.key() !== view.key(next)) return;
+    notify(error.message, "error");
+    if (!view.isLive()) await look({});
+  }
+}
+
+/** After an operation made here. Tiles of the live state are refreshed when the stream tells which. */
+async function changed() {
+  if (!view.isLive()) app.map?.look();
+  await update({ own: true });
+}
+
+/** The banner, in the words of what is shown. */
+function tellState() {
+  const back = () => look({});
+  if (view.isLive()) banner.show(null, back);
+  else if (view.isPast()) banner.show(time.banner(), back);
+  else banner.show(`You see the what-if “${whatif.name()}”. Switches operate in it alone.`, back);
+}
+
+async function readScenario() {
+  await whatif.refresh(app.outages);
+  if (view.scenario()) tellState();
 }
 
 // --- staying true to the server
@@ -215,7 +263,7 @@ function update({ own = false } = {}) {
       const round = wanted;
       wanted = null;
       await readOutages();
-      await readCard(round.own);
+      await Promise.all([readCard(round.own), readScenario()]);
       if (app.trace) await runTrace(app.trace.kind, app.trace.from, { push: false, quiet: true });
     }
   })().finally(() => (updating = null));
@@ -229,13 +277,15 @@ async function readCard(own) {
   if (card.mrid !== app.card?.mrid) return;
   app.card = card;
   drawCard();
-  if (own) $("card").focus({ preventScroll: true });
+  if (own && document.activeElement === document.body) $("card").focus({ preventScroll: true });
 }
 
 const quietly = (promise) => promise.catch((error) => error.status !== 0 && notify(error.message, "error"));
 
 function onEvent(name, data) {
-  if (data.model !== app.network.model) return replaced();
+  if (data.model !== app.model) return replaced();
+  quietly(time.reached(data.revision));
+  if (!view.isLive()) return undefined; // what is shown does not change; on the way back all is read again
   const behind = data.revision > app.revision;
   if (name === "revision") {
     app.map?.refresh(data.stale);
@@ -260,7 +310,7 @@ function onConnection(connected) {
     $("live-text").textContent = "Live";
     live.title = "Changes appear here as they happen.";
     if (lostAt) {
-      app.map?.refresh();
+      if (view.isLive()) app.map?.refresh();
       quietly(update());
     }
     lostAt = null;
@@ -276,21 +326,59 @@ function onConnection(connected) {
 
 /** Whatever the address bar names. */
 async function restore({ fly }) {
-  const { element, trace } = address.read();
+  const { element, trace, view: wanted } = address.read();
+  if (view.key(wanted) !== view.key()) await look(wanted, { push: false });
   if (element) await select(element, { push: false, fly });
   else unselect({ push: false });
   if (trace) await runTrace(trace.kind, trace.from, { push: false, quiet: !fly });
   else clearTrace({ push: false });
 }
 
+/** The network and its style in the state of the address, or where there is no such state (any more) in the live one. */
+async function beginning() {
+  try {
+    return await Promise.all([api.network(), api.style()]);
+  } catch (error) {
+    if (view.isLive() || error.status === 0 || error.status >= 500) throw error;
+    notify(`The link shows a state that cannot be shown: ${error.message} You see the live state.`, "error");
+    view.choose({});
+    address.write({ view: {} }, { passing: true });
+    return Promise.all([api.network(), api.style()]);
+  }
+}
+
+function setUpTools() {
+  tools.setUp(reveal);
+  tools.add("whatif", { opened: () => quietly(readScenario()) });
+  tools.add("time", {
+    opened: async () => {
+      await quietly(time.opened());
+      time.figures(app.network);
+      if (view.isPast()) tellState();
+    },
+    closed: time.closed,
+  });
+  time.setUp({ look, close: () => tools.close("time") });
+  whatif.setUp({
+    enter: (id) => look({ scenario: id }),
+    leave: () => look({}),
+    changed,
+    close: () => tools.close("whatif"),
+    compare: (trace) => app.map?.showChanges(trace),
+    select: (mrid) => select(mrid),
+  });
+}
+
 async function patiently(read) {
   for (;;) {
     try {
-      return await read();
+      const answer = await read();
+      for (const note of document.querySelectorAll("#notes .trying")) note.remove();
+      return answer;
     } catch (error) {
       $("live").className = "off";
       $("live-text").textContent = "No answer yet";
-      notify(`${error.message} Trying again…`, "error");
+      notify(`${error.message} Trying again…`, "error trying");
       await new Promise((then) => setTimeout(then, RETRY_MS));
     }
   }
@@ -322,13 +410,15 @@ async function drawMap(style) {
 
 async function begin() {
   legend.show();
+  setUpTools();
   $("grip").addEventListener("click", () => openPanel($("panel").classList.contains("closed")));
   if (matchMedia("(max-width: 760px)").matches) $("legend").open = false;
   const hadPlace = location.hash.length > 1;
-  const [network, style] = await patiently(() => Promise.all([api.network(), api.style()]));
-  for (const note of document.querySelectorAll("#notes .error")) note.remove();
+  const live = await patiently(api.network);
+  view.choose(address.read().view);
+  const [network, style] = await patiently(beginning);
   app.network = network;
-  app.revision = network.revision;
+  [app.model, app.revision] = [live.model, live.revision];
   $("network-name").textContent = network.name;
   document.title = `${network.name || "Network"} – gridtwin`;
   outages.figures(network.customers, network.customers_out, null);
@@ -337,9 +427,13 @@ async function begin() {
   addEventListener("popstate", () => restore({ fly: false }));
   addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && unselect());
   listen({ onEvent, onConnection });
-  await Promise.all([quietly(readOutages()), restore({ fly: !hadPlace })]);
+  time.reached(live.revision);
+  if (view.scenario()) tools.open("whatif");
+  if (view.isPast()) tools.open("time");
+  if (!view.isLive()) tellState();
+  await Promise.all([quietly(readOutages().then(readScenario)), restore({ fly: !hadPlace })]);
   // The state may have moved on before anybody listened.
-  if (app.revision > network.revision) app.map?.refresh();
+  if (app.revision > live.revision) app.map?.refresh();
   app.ready = true;
 }
 

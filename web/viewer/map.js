@@ -2,11 +2,13 @@
 
 import * as maplibre from "./vendor/maplibre-gl.mjs";
 import { template } from "./api.js";
+import * as changes from "./changes.js";
 import { brief } from "./format.js";
 import { mapImages } from "./icons.js";
 import { NOTHING, TRACE_LAYERS, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
 import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
+import * as view from "./view.js";
 
 const REACH = 6; // pixels around a click
 const CLOSE = 16; // zoom at which a single point is shown
@@ -26,7 +28,7 @@ export class NetworkMap {
     this._room = room;
     this._loaded = new Map();
     this._owed = new Map();
-    this._state = { selection: null, trace: null, outages: [] };
+    this._state = { selection: null, trace: null, outages: [], changes: null };
     this.map = new maplibre.Map({
       container,
       style: theme.themed(style),
@@ -58,6 +60,14 @@ export class NetworkMap {
     this.map.setStyle(theme.themed(style), { diff: false });
   }
 
+  /** Shows the state that the page shows now, what was drawn stays until the new tiles are here. */
+  look() {
+    for (const [tileset, name] of Object.entries(this._sources())) {
+      this._owe(name).clear();
+      this.map.getSource(name)?.setTiles([tilesOf(tileset)]);
+    }
+  }
+
   _overlay() {
     const colours = theme.overlay();
     for (const [name, image] of Object.entries(mapImages(colours))) {
@@ -68,6 +78,9 @@ export class NetworkMap {
     this.showSelection(this._state.selection);
     this.showTrace(this._state.trace);
     this.showOutages(this._state.outages);
+    this.showChanges(this._state.changes);
+    if (this._styled) this.look(); // the style is that of the beginning, the state may be another
+    this._styled = true;
   }
 
   /** Names of the style's sources by tileset. */
@@ -139,6 +152,12 @@ export class NetworkMap {
       return { type: "Feature", properties: { id, customers, label: brief(customers) }, geometry };
     });
     this.map.getSource("outages")?.setData({ type: "FeatureCollection", features });
+  }
+
+  /** What a what-if changes against its base, as an `outage` trace tells it; null for nothing. */
+  showChanges(trace) {
+    this._state.changes = trace;
+    if (this.map.getSource("marks")) changes.draw(this.map, trace, theme.overlay());
   }
 
   // --- moving
@@ -238,7 +257,8 @@ const toBounds = ([left, bottom, right, top]) => [
   [right, top],
 ];
 
-const tracePath = (trace) => template(`tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}`);
+const tilesOf = (tileset) => template(`tiles/${tileset}/{z}/{x}/{y}.mvt${view.suffix()}`);
+const tracePath = (trace) => template(`tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}${view.suffix("&")}`);
 
 /** A trace that is drawn already takes the tiles of its newer answer; what was drawn stays until they are here. */
 function drawTrace(map, trace) {

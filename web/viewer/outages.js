@@ -8,13 +8,14 @@ import { icon } from "./icons.js";
 
 const SHOWN = 100;
 
-/** all customers, those out, number of outages (null while not known). */
-export function figures(all, out, open) {
+/** all customers, those out, number of outages and of feeders that they touch (null while not known). */
+export function figures(all, out, open, feeders = null) {
   $("kpi-customers").textContent = count(all);
   $("kpi-out").textContent = count(out);
   $("kpi-share").textContent = all ? `${share(out / all)} %` : "–";
   $("kpi-outages").textContent = open === null ? "–" : count(open);
-  for (const id of ["kpi-out", "kpi-outages"]) $(id).classList.toggle("bad", out > 0 || open > 0);
+  if (feeders !== null) $("kpi-feeders").textContent = count(feeders);
+  for (const id of ["kpi-out", "kpi-outages", "kpi-feeders"]) $(id).classList.toggle("bad", out > 0 || open > 0);
 }
 
 /** Rounded down, so that 100 % means everybody. */
@@ -22,15 +23,18 @@ function share(lost) {
   return lost === 0 ? "100" : (Math.floor((1 - lost) * 10000) / 100).toFixed(2);
 }
 
-/** does: {fly(outage), select(mrid), again()}. abnormal: whether any switch may be out of its normal position. */
-export function show(list, does) {
+/** How many feeders the outages touch. */
+export const feedersOf = (list) => new Set(list.flatMap((outage) => outage.feeders)).size;
+
+/** does: {fly(outage), select(mrid), again()}. operable: whether the network itself is shown, and may be operated. */
+export function show(list, does, { operable = true } = {}) {
   const rows = list.slice(0, SHOWN).map((outage) => h("li", { "data-outage": outage.id }, row(outage, does)));
   put(
     $("outages"),
     h("header", {}, h("h2", {}, list.length ? `${count(list.length)} ${list.length === 1 ? "outage" : "outages"}` : "No outages")),
     list.length ? h("ul", { class: "rows" }, rows) : h("p", { class: "hint" }, "Everybody who is supplied in the normal state is supplied now. Click an element on the map, or search, to trace from it or to operate it."),
     list.length > SHOWN && h("p", { class: "hint" }, `The ${count(list.length - SHOWN)} smallest are not listed.`),
-    twoStep("Back to normal", {
+    operable && twoStep("Back to normal", {
       ask: () => ({
         text: list.length ? `Every switch goes back to its normal position; ${list.length === 1 ? "the outage ends" : "all outages end"}.` : "Every switch goes back to its normal position.",
         label: "Back to normal",

@@ -14,8 +14,8 @@ const DARK = {
 };
 
 const OVERLAY = {
-  light: { paper: "#fbfaf7", ink: "#17222c", dead: "#d55e00", trace: "#a3246f", select: "#ffc929", onDead: "#ffffff" },
-  dark: { paper: "#10171e", ink: "#eef4f9", dead: "#ff8548", trace: "#f28fc7", select: "#ffd54a", onDead: "#10171e" },
+  light: { paper: "#fbfaf7", ink: "#17222c", dead: "#d55e00", trace: "#a3246f", select: "#ffc929", onDead: "#ffffff", lost: "#b34400", gained: "#00785a" },
+  dark: { paper: "#10171e", ink: "#eef4f9", dead: "#ff8548", trace: "#f28fc7", select: "#ffd54a", onDead: "#10171e", lost: "#ff915a", gained: "#3fd0a4" },
 };
 
 const query = matchMedia("(prefers-color-scheme: dark)");

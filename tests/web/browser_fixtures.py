@@ -1,0 +1,88 @@
+"""A server of the demo network and browsers in front of it, one of each a module; test modules plug this in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from loaders.simbench import read_simbench
+from tests.web.browser_viewer import SIZES, Scheme, Show, Viewer, launch, picture_folder, viewing
+from twin.engine import Twin
+from twin.geopackage import GeoPackageStore
+from web.app import create_app
+from web.server import listen, make_server
+from web.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def address(simbench_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the demo network on a free port."""
+    network, _ = read_simbench(simbench_folder)
+    store = GeoPackageStore(tmp_path_factory.mktemp("browser") / "grid.gpkg", write=True, create=True)
+    with Twin.load(network, store) as twin:
+        settings = Settings(port=0, threads=2)
+        listener = listen(settings.host, settings.port)
+        where: list[str] = []
+        ready = threading.Event()
+
+        def started(host: str, port: int) -> None:
+            where.append(f"http://{host}:{port}")
+            ready.set()
+
+        server = make_server(create_app(twin, settings), settings, started)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert ready.wait(60)
+        yield where[0]
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+    browser = launch(playwright, chromium_path)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return picture_folder(tmp_path)
+
+
+@pytest.fixture
+def show(browser: Browser, address: str, pictures: Path) -> Iterator[Show]:
+    """Makes pages; at the end none may have logged an error or asked anybody else for anything."""
+    shown: list[Viewer] = []
+    with ExitStack() as stack:
+
+        def open_page(*, size: str = "usual", scheme: Scheme = "light") -> Viewer:
+            page: AbstractContextManager[Viewer] = viewing(browser, address, pictures, size=SIZES[size], scheme=scheme)
+            shown.append(stack.enter_context(page))
+            return shown[-1]
+
+        yield open_page
+        for viewer in shown:
+            assert viewer.strangers == []
+            assert viewer.errors == []
+
+
+@pytest.fixture
+def normal(address: str) -> Iterator[None]:
+    """Every switch is in its normal position, before and after."""
+    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()
+    yield
+    httpx.post(f"{address}/api/switching", json={"normal": True}).raise_for_status()

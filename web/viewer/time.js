@@ -1,0 +1,142 @@
+/** The slider over the log: every view at an instant of the past, event by event or played. */
+
+import { $, h, notify, put } from "./dom.js";
+import { count, moment } from "./format.js";
+import { Log, words } from "./events.js";
+import * as view from "./view.js";
+
+const PAUSE_MS = 900; // between two events while playing
+const SETTLED_MS = 120; // after the last move of the slider
+const log = new Log();
+let does = null;
+let parts = null;
+let head = 0;
+let timer;
+let playing = false;
+
+/** callbacks: {look(view, options), close()}. */
+export function setUp(callbacks) {
+  does = callbacks;
+}
+
+/** The log has reached a revision. */
+export async function reached(revision) {
+  head = Math.max(head, revision);
+  if ($("time").hidden) return;
+  await log.grow(head);
+  draw();
+}
+
+/** The revision that the page shows. */
+function shown() {
+  const { revision, at } = view.now();
+  if (revision !== undefined) return revision;
+  return at === undefined ? log.last : log.revisionAt(at);
+}
+
+/** What the banner says of a past view. */
+export function banner() {
+  const { revision, at } = view.now();
+  const event = revision === undefined ? null : log.at(revision);
+  if (at !== undefined) return `You see the network as it was at ${moment(at)}.`;
+  return `You see the past: revision ${count(revision)}${event ? `, ${moment(event.recorded_at)}` : ""}.`;
+}
+
+export async function opened() {
+  make();
+  await log.grow(head);
+  draw();
+}
+
+export function closed() {
+  stop();
+}
+
+/** network: its summary in the state that is shown. */
+export function figures(network) {
+  if (!parts) return;
+  const { nodes, switches_open: open } = network.counts;
+  parts.figures.textContent = `${count(network.nodes_supplied ?? nodes)} of ${count(nodes)} nodes supplied, ${count(open ?? 0)} switches open`;
+}
+
+function make() {
+  if (parts) return;
+  const slider = h("input", { type: "range", id: "time-slider", step: 1, "aria-label": "Event of the log", oninput: slid });
+  const button = (id, label, text, onclick) => h("button", { type: "button", id, "aria-label": label, title: label, onclick }, text);
+  const play = button("time-play", "Play", "▶", () => (playing ? stop() : start()));
+  const instant = h("input", { type: "datetime-local", id: "time-instant", step: 1, "aria-label": "Instant to go to", onchange: go });
+  parts = { slider, play, instant, event: h("p", { id: "time-event", role: "status" }), figures: h("p", { class: "hint", id: "time-figures" }) };
+  const controls = [button("time-back", "One event back", "◀", () => step(-1)), play, button("time-on", "One event on", "▶❙", () => step(1)), button("time-live", "Back to live", "Live", () => does.look({}))];
+  put(
+    $("time"),
+    h("header", {}, h("h2", { id: "time-title" }, "Time"), h("button", { class: "quiet", "aria-label": "Close time", onclick: does.close }, "×")),
+    slider,
+    parts.event,
+    h("div", { class: "buttons" }, controls),
+    h("label", { class: "instant" }, h("span", {}, "Go to"), instant),
+    parts.figures,
+  );
+}
+
+/** After another state was chosen, or the log has grown. */
+export function draw() {
+  if (!parts || !log.events.length) return;
+  const at = Math.min(Math.max(shown(), log.first), log.last);
+  const { slider } = parts;
+  [slider.min, slider.max, slider.value] = [log.first, log.last, at];
+  slider.disabled = log.first === log.last;
+  const event = log.at(at);
+  const text = `${moment(event.recorded_at)} · ${words(event)}`;
+  slider.setAttribute("aria-valuetext", text);
+  put(parts.event, h("b", {}, view.isPast() ? text : `Live · ${text}`), h("small", {}, `Event ${count(at - log.first + 1)} of ${count(log.events.length)}${event.note ? ` · ${event.note}` : ""}`));
+  $("time-back").disabled = at <= log.first;
+  $("time-on").disabled = at >= log.last;
+  parts.play.disabled = log.first === log.last;
+}
+
+function slid() {
+  stop();
+  clearTimeout(timer);
+  timer = setTimeout(() => show(parts.slider.valueAsNumber), SETTLED_MS);
+}
+
+function step(by) {
+  stop();
+  return show(shown() + by);
+}
+
+const show = (revision, options) => does.look({ revision }, options);
+
+function go() {
+  stop();
+  const { valueAsDate, value } = parts.instant;
+  const instant = valueAsDate ?? new Date(value);
+  if (Number.isNaN(instant.getTime())) return;
+  if (instant < new Date(log.events[0].recorded_at)) {
+    notify(`The log goes back to ${moment(log.events[0].recorded_at)}: choose a later instant.`, "error");
+    return;
+  }
+  does.look({ at: new Date(value).toISOString() });
+}
+
+/** From the beginning, if the end is shown; one event after the other, each when the one before is there. */
+async function start() {
+  playing = true;
+  parts.play.textContent = "❙❙";
+  parts.play.setAttribute("aria-label", "Pause");
+  let next = shown() >= log.last ? log.first : shown() + 1;
+  while (playing && next <= log.last) {
+    await show(next, { passing: true });
+    if (!view.isPast()) break;
+    next += 1;
+    if (next <= log.last) await new Promise((then) => setTimeout(then, PAUSE_MS));
+  }
+  stop();
+}
+
+function stop() {
+  playing = false;
+  if (!parts) return;
+  parts.play.textContent = "▶";
+  parts.play.setAttribute("aria-label", "Play");
+}

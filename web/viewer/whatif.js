@@ -1,0 +1,178 @@
+/** The drawer of what-ifs: made, chosen, switched step by step, undone, compared with their base, deleted. */
+
+import * as api from "./api.js";
+import { operations as difference } from "./changes.js";
+import { $, h, notify, put, twoStep } from "./dom.js";
+import { count, customers } from "./format.js";
+import { icon } from "./icons.js";
+import { restorations } from "./suggestions.js";
+import * as view from "./view.js";
+
+const STEPS = 200;
+let does = null;
+let open = null; // the what-if that is shown, with its steps and comparison
+let others = [];
+let suggested = [];
+
+/** callbacks: {enter(id), leave(), changed(), close(), compare(trace or null), select(mrid)}. */
+export function setUp(callbacks) {
+  does = callbacks;
+}
+
+export const steps = () => open?.revision ?? 0;
+export const name = () => open?.name ?? "";
+
+/** Reads the what-if that the page shows, or the list of all, and draws it; areas: its outages. */
+export async function refresh(areas = []) {
+  const id = view.scenario();
+  if (!id) return listed();
+  const found = await api.scenario(id);
+  if (view.scenario() !== id) return undefined;
+  open = found;
+  suggested = [];
+  show();
+  const base = { scenario: undefined, revision: found.base };
+  const changed = difference(found.comparison.switches);
+  const [trace, ties] = await Promise.all([changed.length ? api.wouldBe(changed, base) : null, restorations(areas)]);
+  if (view.scenario() !== id || open !== found) return undefined;
+  does.compare(trace);
+  suggested = ties;
+  show();
+  return undefined;
+}
+
+async function listed() {
+  open = null;
+  does.compare(null);
+  if ($("whatif").hidden) return;
+  others = await api.scenarios();
+  if (!view.scenario()) show();
+}
+
+/** One step in the what-if that is shown. */
+async function step(body) {
+  await api.operate({ ...body, expected_revision: steps() });
+  await does.changed();
+}
+
+const told = (error) => notify(error.message, "error");
+
+function show() {
+  const title = open ? open.name : "What-if";
+  const header = h(
+    "header",
+    {},
+    h("div", {}, h("h2", { id: "whatif-title" }, title), open && h("p", { class: "mrid" }, `What-if on revision ${open.base}, ${open.revision === 1 ? "1 step" : `${count(open.revision)} steps`}`)),
+    h("button", { class: "quiet", "aria-label": "Close what-ifs", onclick: does.close }, "×"),
+  );
+  put($("whatif"), header, open ? whole() : beginning());
+}
+
+// --- none is shown: make or choose one
+
+function beginning() {
+  const input = h("input", { id: "whatif-name", maxlength: 200, required: true, placeholder: "Name of the plan", "aria-label": "Name of the new what-if" });
+  const form = h("form", { class: "inline", onsubmit: make }, input, h("button", { class: "sure" }, "Make"));
+  return [
+    h("p", { class: "hint" }, "Try a switching plan without touching the network. While a what-if is shown, the switch buttons act on it alone."),
+    form,
+    others.length > 0 && h("ul", { class: "rows", id: "whatif-list" }, others.map(row)),
+  ];
+
+  async function make(event) {
+    event.preventDefault();
+    await api.makeScenario(input.value.trim()).then(({ id }) => does.enter(id)).catch(told);
+  }
+}
+
+function row({ id, name: called, revision, stale, author }) {
+  const words = [revision === 1 ? "1 step" : `${count(revision)} steps`, author, stale && "of an earlier model"];
+  const button = h(
+    "button",
+    { type: "button", class: "row", onclick: () => does.enter(id) },
+    icon("Feeder"),
+    h("span", { class: "what" }, h("b", {}, called), h("small", {}, words.filter(Boolean).join(" · "))),
+  );
+  const away = twoStep("Delete", { ask: () => ({ text: `“${called}” and its steps are forgotten.`, label: "Delete it" }), run: () => forget(id), danger: true });
+  return h("li", { class: "with-button" }, button, away);
+}
+
+async function forget(id) {
+  await api.deleteScenario(id);
+  if (view.scenario() === id) does.leave();
+  else await listed();
+}
+
+// --- one is shown
+
+function whole() {
+  return [
+    supply(),
+    feeders(),
+    suggestions(),
+    stepList(),
+    h(
+      "div",
+      { class: "buttons" },
+      h("button", { type: "button", id: "whatif-undo", disabled: !open.revision, onclick: () => api.undo(open.id, open.revision).then(does.changed).catch(told) }, "Undo"),
+      h("button", { type: "button", id: "whatif-leave", onclick: does.leave }, "Leave, back to live"),
+    ),
+    twoStep("Back to normal in this what-if", {
+      ask: () => ({ text: "One step takes every switch to its normal position, in this what-if only.", label: "Back to normal" }),
+      run: () => step({ normal: true }),
+    }),
+    twoStep("Delete this what-if", { ask: () => ({ text: `“${open.name}” and its steps are forgotten.`, label: "Delete it" }), run: () => forget(open.id), danger: true }),
+  ];
+}
+
+function supply() {
+  const { lost, gained } = open.comparison;
+  const fact = (kind, sign, { customers: number }) =>
+    h("div", {}, h("dt", {}, h("span", { class: `swatch ${kind}` }), kind === "lost" ? "Lose supply" : "Gain supply"), h("dd", { id: `whatif-${kind}`, class: number ? kind : null }, number ? `${sign}${count(number)}` : "0"));
+  return h(
+    "dl",
+    { class: "totals", "aria-label": "Customers against the base" },
+    fact("lost", "−", lost),
+    fact("gained", "+", gained),
+    h("div", {}, h("dt", {}, "Out in the what-if"), h("dd", {}, count(open.customers_out))),
+  );
+}
+
+function feeders() {
+  const changed = open.comparison.feeders.filter(({ lost, gained }) => lost || gained);
+  if (!changed.length) return null;
+  const rows = changed.slice(0, STEPS).map(({ mrid, name: called, lost, gained }) =>
+    h("tr", {}, h("th", { scope: "row" }, called || mrid || "no feeder"), h("td", { class: lost ? "lost" : null }, lost ? `−${count(lost)}` : "0"), h("td", { class: gained ? "gained" : null }, gained ? `+${count(gained)}` : "0")),
+  );
+  const head = h("tr", {}, h("th", { scope: "col" }, "Feeder"), h("th", { scope: "col" }, "Lost"), h("th", { scope: "col" }, "Gained"));
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "By feeder" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+}
+
+function suggestions() {
+  if (!suggested.length) return null;
+  const rows = suggested.slice(0, 5).map(({ mrid, customers: number, operations }) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "row", "data-suggestion": mrid, onclick: () => step({ operations, note: "suggested restoration" }).catch(told) },
+        icon("Switch"),
+        h("span", { class: "what" }, h("b", {}, `Close ${mrid}`), h("small", {}, `${customers(number)} back`)),
+      ),
+    ),
+  );
+  return h("div", {}, h("h3", {}, "Would bring supply back"), h("ul", { class: "rows", id: "whatif-suggestions" }, rows));
+}
+
+function stepList() {
+  if (!open.steps.length) return h("p", { class: "hint" }, "No step yet: choose a switch on the map or by search and operate it on its card.");
+  const words = ({ normal, operations }) =>
+    normal ? "Every switch to normal" : operations.map(({ mrid, open: opens, phases }) => `${opens ? "Open" : "Close"} ${mrid}${phases ? ` (${phases})` : ""}`).join(", ");
+  const rows = open.steps.slice(-STEPS).map((each) => {
+    const [only] = each.operations ?? [];
+    const text = words(each);
+    return h("li", {}, only ? h("button", { type: "button", class: "link", onclick: () => does.select(only.mrid) }, text) : text);
+  });
+  return h("ol", { class: "steps", start: Math.max(1, open.steps.length - STEPS + 1) }, rows);
+}
