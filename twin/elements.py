@@ -64,7 +64,10 @@ def element_of_feature(network: Network, layer: str, feature_id: int) -> Element
 def feature_of_element(network: Network, element: Element) -> tuple[str, int] | None:
     """Layer and feature id under which tiles show an element; None for a class that has no layer."""
     if element.component is USAGE_POINT:
-        return "meters", int(np.searchsorted(network.meters.usage_point, element.row)) + 1
+        consumers = network.usage_points["consumer"]
+        consumer = consumers[element.row]
+        nth = element.row - int(np.searchsorted(consumers, consumer))
+        return "meters", int(np.searchsorted(network.meters.consumer, consumer)) + nth + 1
     if element.component is ENERGY_CONSUMER:
         return "meters", int(np.searchsorted(network.meters.consumer, element.row)) + 1
     for layer, component in LAYERS.items():

@@ -27,6 +27,15 @@ def test_features_go_round(network):
             element_of_feature(network, layer, number)
 
 
+def test_every_meter_goes_round_where_only_some_consumers_have_usage_points():
+    points = {"usage_points": {"mrid": ["p1", "p2", "p3"], "consumer": [1, 3, 3]}}
+    loads = {f"load {node}": str(node) for node in (2, 3, 4, 5, 6)}
+    network = draw(F1, sources="S T", opened="b5", consumers=loads, more=points)
+    for number in range(1, len(network.meters) + 1):
+        element = element_of_feature(network, "meters", number)
+        assert feature_of_element(network, element) == ("meters", number)
+
+
 def test_card_of_a_switch(network):
     twin = Twin(network)
     before = card(twin.current, network.mrids.find("b3"))
