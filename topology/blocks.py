@@ -50,7 +50,7 @@ def grow(graph: Graph, conducting: Masks, sources: Masks, phase: int, everywhere
 
 
 def _along_forest(graph: Graph, conducting: Masks, sources: Masks, phase: int) -> Blocks | None:
-    """The same in less than half the time; None where chords reach what the forest does not, or a source lies below a root."""
+    """The same in half the time; None where chords reach what the forest does not, or a source lies below a root."""
     conducting = as_masks(conducting, graph.branch_count, "conducting")
     sources = as_masks(sources, graph.node_count, "sources")
     chords = (graph.chord, graph.branch_u, graph.branch_v, conducting)
