@@ -56,13 +56,16 @@ class _Kept(Numbers):
 
 def is_plain(graph: AnyGraph) -> bool:
     """Whether its adjacency is what NetworkX's own classes make of it, and all there is to know."""
-    own = nx.DiGraph if graph.is_directed() else nx.Graph
+    own = nx.DiGraph if isinstance(graph, nx.DiGraph) else nx.Graph
     methods = ("adjacency", "neighbors", "__getitem__", "__iter__", "__len__")
     return all(getattr(type(graph), name) is getattr(own, name) for name in methods)
 
 
 def from_networkx(graph: AnyGraph) -> ArrayGraph | DirectedArrays:
-    """A graph over arrays. Keys of simple graphs are 0, as those of `nx.MultiGraph(graph)`."""
+    """A graph over arrays. Keys of simple graphs are 0, as those of `nx.MultiGraph(graph)`.
+
+    Raises NotImplementedError, which has NetworkX go on by itself, for an undirected one with edges one way only.
+    """
     labels = _Kept(graph)
     forwards = _arcs(graph, labels)
     simple = not graph.is_multigraph()
@@ -88,6 +91,8 @@ def _arcs(graph: AnyGraph, labels: _Kept) -> Arcs:
             other = labels.numbers[label]
             for key, attributes in between.items() if multigraph else ((0, between),):
                 if not directed and other < node:
+                    if (other, node, key) not in known:  # a PlanarEmbedding that is not complete yet
+                        raise NotImplementedError(f"the edge from {label} back to {labels.names[node]} is missing")
                     branch = known[other, node, key]
                 else:
                     branch = known[node, other, key] = len(labels.keys)

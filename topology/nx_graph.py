@@ -1,6 +1,7 @@
 """A `networkx.MultiGraph` without dictionaries: its adjacency is a view over arrays."""
 
 from collections.abc import Callable, Hashable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, repeat
@@ -397,6 +398,10 @@ class ArrayGraph(nx.MultiGraph):  # type: ignore[type-arg]
         copied.add_nodes_from((label, dict(attributes)) for label, attributes in self._node.items())
         copied.add_edges_from(self.edges(keys=True, data=True))  # type: ignore[arg-type]
         return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # Algorithms that take edges out of a deep copy must get one that lets them.
+        return deepcopy(self.copy(), memo)
 
     add_node = add_nodes_from = remove_node = remove_nodes_from = _frozen
     add_edge = add_edges_from = add_weighted_edges_from = remove_edge = remove_edges_from = _frozen

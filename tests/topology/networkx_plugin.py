@@ -11,6 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ class SimpleView(nx.Graph):  # type: ignore[type-arg]
         self.graph, self._node, self._adj = view.graph, view._node, FlatAdjacency(view._adj)
         self.__networkx_cache__ = None  # type: ignore[assignment]
 
+    def __deepcopy__(self, memo: dict[int, object]) -> nx.Graph:
+        return deepcopy(nx.Graph(self), memo)
+
 
 class Views:
     """A backend whose functions are those of NetworkX, on views over arrays."""
@@ -87,7 +91,10 @@ class Views:
         return counted(name, nx.utils.backends._registered_algorithms[name].orig_func)
 
     def convert_from_nx(self, graph: Any, *, name: str, **_: object) -> Any:
-        """A view, unless the graph is directed, of a class of its own, or about to change."""
+        """A view, unless it is no graph (NetworkX hands on whatever it is given), directed, of a class of its own, or
+        about to change."""
+        if not isinstance(graph, nx.Graph):
+            return graph
         if nx.utils.backends._registered_algorithms[name].mutates_input or graph.is_directed():
             return graph
         if type(graph) not in (nx.Graph, nx.MultiGraph) or not is_plain(graph):

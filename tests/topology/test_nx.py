@@ -1,5 +1,6 @@
 """The graph over arrays and the backend, against NetworkX's own dictionaries."""
 
+import copy
 import random
 import subprocess
 import sys
@@ -79,6 +80,8 @@ def test_copies_are_plain_and_can_change():
     ours, plain = next(iter(pairs(1)))
     copied = ours.copy()
     assert type(copied) is type(ours.__class__()) is nx.MultiGraph
+    deep = copy.deepcopy(ours)
+    assert type(deep) is nx.MultiGraph and nx.utils.graphs_equal(deep, plain)
     copied.add_edge("new", 0)
     assert nx.utils.graphs_equal(ours, plain)
     for change in (lambda: ours.add_edge(0, 1), lambda: ours.remove_node(0), lambda: ours.clear()):
@@ -380,3 +383,16 @@ def test_names_are_made_in_batches_and_forgotten():
     assert dict(ours.degree) == {n: 1 if n in (0, count - 1) else 2 for n in range(count)}
     chunks = Chunks(lambda numbers: numbers.tolist(), count, most=2)
     assert [chunks[n] for n in (0, 5_000, 8_999, 0, 1_024)] == [0, 5_000, 8_999, 0, 1_024]
+
+
+def test_planar_embeddings():
+    """They are directed graphs that say they are not: taken once every edge is there both ways."""
+    _, embedding = nx.check_planarity(nx.disjoint_union(nx.complete_graph(4), nx.path_graph(3)))
+    assert backend.can_run("connected_components", (embedding,), {}) is True
+    found = backend.connected_components(convert_from_nx(embedding))
+    assert list(found) == list(nx.connected_components(embedding))
+    half = nx.PlanarEmbedding()
+    half.add_half_edge(0, 1)
+    half.add_half_edge(2, 1)
+    with pytest.raises(NotImplementedError, match="the edge from 1 back to 2 is missing"):
+        convert_from_nx(half)

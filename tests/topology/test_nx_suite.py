@@ -27,6 +27,16 @@ MODULES = (
 )
 """Where NetworkX tests the functions that the backend has."""
 
+EXPECTED_BY_NETWORKX = {"test_distance_measures.py::TestCenter::test_center_non_tree[G8]"}
+"""What NetworkX itself expects to fail, with any backend: no function that the backend has."""
+
+ABOUT_DISPATCHING = (
+    "test_backends.py::test_not_implemented_by_nx",
+    "test_config.py::test_nxconfig",
+    "test_config.py::test_nxconfig_context",
+)
+"""Tests of how NetworkX is configured, which the plugin does in its own way."""
+
 
 def run(mode: str, folder: Path, *arguments: str | Path) -> dict[str, Any]:
     """The plugin's report of a run in a process of its own. $NETWORKX_FALLBACK_TO_NX must not be set to anything:
@@ -39,7 +49,7 @@ def run(mode: str, folder: Path, *arguments: str | Path) -> dict[str, Any]:
         "GRIDTWIN_REPORT": str(report),
         "PYTHONPATH": str(ROOT),
     }
-    options = ("-q", "-p", "no:cacheprovider", "-p", "tests.topology.networkx_plugin", "-W", "ignore", "--tb=short")
+    options = ("-q", "-p", "no:cacheprovider", "-p", "tests.topology.networkx_plugin", "--tb=short")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-c", os.devnull, f"--rootdir={NETWORKX}", *arguments],
         cwd=folder,
@@ -75,10 +85,11 @@ def test_a_cycle_basis_depends_on_the_order_in_which_a_graph_was_made() -> None:
 @pytest.mark.parametrize("mode", ["backend", "views"])
 def test_all_networkx_tests_pass(mode: str, tmp_path: Path) -> None:
     """Every test of NetworkX: our functions through the backend, then each function that only reads on arrays."""
-    report = run(mode, tmp_path, NETWORKX)
+    # NetworkX cannot set its list of backends again once single functions have theirs.
+    report = run(mode, tmp_path, NETWORKX, *(f"--deselect=utils/tests/{name}" for name in ABOUT_DISPATCHING))
     assert set(report["outcomes"]) <= {"passed", "skipped", "xfailed"}, report["output"]
     assert len(report["outcomes"]["passed"]) > 6_000
-    assert report["outcomes"].get("xfailed", []) == []
+    assert {name.rpartition("/")[2] for name in report["outcomes"].get("xfailed", [])} <= EXPECTED_BY_NETWORKX
     if mode == "backend":
         assert set(report["calls"]) == set(FUNCTIONS)
     else:
