@@ -1,9 +1,10 @@
 /** The address bar is the state: ?element=MRID&trace=KIND&from=MRID&scenario=ID, and the map's place in the hash. */
 
+import * as requests from "./request.js";
+
 export function read() {
   const query = new URLSearchParams(location.search);
-  const [kind, from] = [query.get("trace"), query.get("from")];
-  return { element: query.get("element"), trace: kind && from ? { kind, from } : null, view: view(query) };
+  return { element: query.get("element"), trace: requests.read(query), view: view(query) };
 }
 
 /** At most one of the three names a state; none is the live one. */
@@ -18,10 +19,7 @@ export function write(parts, { passing = false } = {}) {
   const now = { ...read(), ...parts };
   const query = new URLSearchParams(now.view);
   if (now.element) query.set("element", now.element);
-  if (now.trace) {
-    query.set("trace", now.trace.kind);
-    query.set("from", now.trace.from);
-  }
+  if (now.trace) requests.write(now.trace, query);
   const text = query.toString();
   const next = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
   if (next === location.pathname + location.search + location.hash) return;

@@ -66,9 +66,13 @@ export const events = (since, limit) => json(url("api/events", { since, limit })
 export const trace = (kind, start, more = {}) => post("api/traces", { kind, start: [start].flat(), elements: false, ...view.now(), ...more });
 /** What operations would take from whom and give to whom; nothing is operated. */
 export const wouldBe = (operations, more = {}) => post("api/traces", { kind: "outage", operations, elements: false, ...view.now(), ...more });
+/** A trace of the fields of its request. */
+export const runTrace = (fields) => post("api/traces", { elements: false, ...view.now(), ...fields });
+/** Elements of a trace from a position on: branches, then nodes. */
+export const traceElements = (id, after) => json(url(`api/traces/${encodeURIComponent(id)}/elements`, { after }));
 /** The lines of a trace as GeoJSON features: only for traces of a few thousand, and for zooms without tiles. */
-export async function traceLines(kind, start) {
-  const { features } = await seen("api/traces", { kind, start }, { headers: { accept: "application/geo+json" } });
+export async function traceLines(fields) {
+  const { features } = await seen("api/traces", fields, { headers: { accept: "application/geo+json" } });
   return features.filter(({ geometry }) => geometry.type === "LineString").map((feature) => ({ ...feature, properties: {} }));
 }
 
@@ -87,9 +91,9 @@ export const makeScenario = (name) => post("api/scenarios", { name });
 export const deleteScenario = (id) => request(url(`api/scenarios/${encodeURIComponent(id)}`), { method: "DELETE" });
 export const undo = (id, expected) => post(`api/scenarios/${encodeURIComponent(id)}/switching`, { undo: true, expected_revision: expected });
 
-/** A trace as a file: the media type chooses CSV or GeoJSON. */
-export async function download(kind, start, type, name) {
-  const address = url("api/traces", { kind, start, ...view.now() });
+/** A trace as a file: the media type chooses CSV, GeoJSON or GeoPackage. */
+export async function download(fields, type, name) {
+  const address = url("api/traces", { ...view.now(), ...fields });
   const blob = await (await request(address, { headers: { accept: type } })).blob();
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

@@ -10,15 +10,16 @@ import * as legend from "./legend.js";
 import { listen } from "./live.js";
 import * as outages from "./outages.js";
 import * as picks from "./pick.js";
+import * as requests from "./request.js";
 import * as search from "./search.js";
 import * as time from "./time.js";
 import * as tools from "./tools.js";
-import * as traces from "./trace.js";
+import * as tracer from "./tracer.js";
+import * as tracing from "./tracing.js";
 import * as view from "./view.js";
 import * as whatif from "./whatif.js";
 
 const RETRY_MS = 2000;
-const MOST_LINES = 5000; // that are drawn from GeoJSON
 const app = { map: null, network: null, outages: [], card: null, picked: null, trace: null, model: "", revision: 0, ready: false };
 window.gridtwin = app;
 
@@ -83,7 +84,7 @@ function drawCard() {
     close: () => unselect(),
     select: (mrid) => select(mrid),
     locate: () => app.map?.fitGeometry(card.geometry),
-    trace: (kind) => runTrace(kind, card.mrid),
+    trace: (kind) => tracing.run(requests.simple(kind, card.mrid)),
     revision: () => (view.scenario() ? whatif.steps() : app.revision),
     again: () => changed(),
     back: app.picked && { count: app.picked.length, show: () => choices(app.picked) },
@@ -101,9 +102,11 @@ function unselect({ push = true } = {}) {
 
 /** A click on the map: the one element there, or a list of all. */
 function clicked({ point }) {
+  const found = app.map.at(point);
+  const places = tracer.wanted(found);
+  if (places) return picked(places);
   const outage = app.map.outageAt(point);
   if (outage) return flyTo(app.outages.find(({ id }) => id === outage));
-  const found = app.map.at(point);
   if (!found.length) return unselect();
   app.picked = null;
   if (found[0].layer === "hexes") {
@@ -121,6 +124,20 @@ function choices(found) {
   reveal("pick");
 }
 
+/** A click that means a place of the trace that is being asked for. */
+function picked(found) {
+  if (!found.length || found[0].layer === "hexes") return notify("There is no element here: zoom in and click one.");
+  if (found.length === 1) return pickedOne(found[0]);
+  picks.show(found, pickedOne, () => picks.hide());
+  return reveal("pick");
+}
+
+async function pickedOne({ layer, id }) {
+  picks.hide();
+  const card = await quietly(api.feature(layer, id, app.network.model));
+  if (card) tracer.take(card.mrid);
+}
+
 function closer(point) {
   app.map.map.flyTo({ center: app.map.map.unproject(point), zoom: 13.5, maxDuration: 1500 });
 }
@@ -135,59 +152,6 @@ async function choose({ layer, id }) {
     notify(error.message, "error");
   }
   return undefined;
-}
-
-// --- traces
-
-/** Traces and shows it; quiet: after a change of state, without moving the map. */
-async function runTrace(kind, from, { push = true, quiet = false } = {}) {
-  let trace;
-  let start;
-  try {
-    [trace, start] = await Promise.all([api.trace(kind, from), startOf(from)]);
-  } catch (error) {
-    if (quiet && error.status === 0) return;
-    clearTrace({ push: false });
-    notify(error.status === 404 ? `The trace cannot begin at “${from}”: this network has no such element.` : error.message, "error");
-    return;
-  }
-  const name = start.name || from;
-  trace.start = start.geometry;
-  app.trace = { kind, from, start, result: trace };
-  if (push) address.write({ trace: { kind, from } });
-  app.map?.showTrace(trace);
-  traces.show(trace, from, name, {
-    clear: () => clearTrace(),
-    fit: () => app.map?.fit(trace.bounds),
-    select: (mrid) => select(mrid),
-  });
-  if (!quiet) {
-    reveal("trace");
-    if (trace.bounds) app.map?.fit(trace.bounds);
-  }
-  await addLines(trace, kind, from);
-}
-
-/** Cells hide a trace that spans a country: then its lines are drawn over them. */
-async function addLines(trace, kind, from) {
-  if (!trace.bounds || trace.sums.counts.AcLineSegment > MOST_LINES || !app.map?.isWide(trace.bounds)) return;
-  const lines = await api.traceLines(kind, from).catch(() => null); // the frame around it stays
-  if (!lines || app.trace?.result !== trace) return;
-  trace.lines = lines;
-  app.map.showTrace(trace);
-}
-
-/** Name and geometry of the element that a trace starts from; it has been read already as a rule. */
-async function startOf(mrid) {
-  if (app.card?.mrid === mrid) return app.card;
-  return app.trace?.from === mrid ? app.trace.start : api.element(mrid);
-}
-
-function clearTrace({ push = true } = {}) {
-  app.trace = null;
-  traces.hide();
-  app.map?.showTrace(null);
-  if (push) address.write({ trace: null });
 }
 
 // --- outages
@@ -237,6 +201,18 @@ async function changed() {
   await update({ own: true });
 }
 
+/** Operations that a trace proposes become a step of the what-if that is shown, or of a new one. */
+async function apply(operations, name) {
+  try {
+    if (!view.scenario()) await look({ scenario: (await api.makeScenario(name)).id });
+    tools.open("whatif");
+    await api.operate({ operations, note: name });
+    await changed();
+  } catch (error) {
+    notify(error.message, "error");
+  }
+}
+
 /** The banner, in the words of what is shown. */
 function tellState() {
   const back = () => look({});
@@ -264,7 +240,7 @@ function update({ own = false } = {}) {
       wanted = null;
       await readOutages();
       await Promise.all([readCard(round.own), readScenario()]);
-      if (app.trace) await runTrace(app.trace.kind, app.trace.from, { push: false, quiet: true });
+      await tracing.again();
     }
   })().finally(() => (updating = null));
   return updating;
@@ -280,7 +256,7 @@ async function readCard(own) {
   if (own && document.activeElement === document.body) $("card").focus({ preventScroll: true });
 }
 
-const quietly = (promise) => promise.catch((error) => error.status !== 0 && notify(error.message, "error"));
+const quietly = (promise) => promise.catch((error) => void (error.status !== 0 && notify(error.message, "error")));
 
 function onEvent(name, data) {
   if (data.model !== app.model) return replaced();
@@ -330,8 +306,8 @@ async function restore({ fly }) {
   if (view.key(wanted) !== view.key()) await look(wanted, { push: false });
   if (element) await select(element, { push: false, fly });
   else unselect({ push: false });
-  if (trace) await runTrace(trace.kind, trace.from, { push: false, quiet: !fly });
-  else clearTrace({ push: false });
+  if (trace) await tracing.run(trace, { push: false, quiet: !fly });
+  else tracing.clear({ push: false });
 }
 
 /** The network and its style in the state of the address, or where there is no such state (any more) in the live one. */
@@ -350,6 +326,22 @@ async function beginning() {
 function setUpTools() {
   tools.setUp(reveal);
   tools.add("whatif", { opened: () => quietly(readScenario()) });
+  tracing.setUp(app, {
+    reveal: () => reveal("trace"),
+    select: (mrid) => select(mrid),
+    edit: (request) => {
+      tracer.edit(request);
+      tools.open("tracer", { focus: true });
+    },
+    apply,
+  });
+  tracer.setUp({
+    run: (request) => tracing.run(request),
+    selected: () => app.card?.mrid ?? notify("No element is selected: click one, or search for it."),
+    close: () => tools.close("tracer"),
+    picking: (field) => document.body.classList.toggle("picking", field !== null),
+  });
+  tools.add("tracer", { opened: () => app.trace && tracer.edit(app.trace.request), closed: tracer.stop });
   tools.add("time", {
     opened: async () => {
       await quietly(time.opened());
@@ -425,7 +417,7 @@ async function begin() {
   await drawMap(style);
   search.setUp((result) => select(result.mrid));
   addEventListener("popstate", () => restore({ fly: false }));
-  addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && unselect());
+  addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && (tracer.stop() || unselect()));
   listen({ onEvent, onConnection });
   time.reached(live.revision);
   if (view.scenario()) tools.open("whatif");

@@ -258,7 +258,7 @@ const toBounds = ([left, bottom, right, top]) => [
 ];
 
 const tilesOf = (tileset) => template(`tiles/${tileset}/{z}/{x}/{y}.mvt${view.suffix()}`);
-const tracePath = (trace) => template(`tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}${view.suffix("&")}`);
+const tracePath = (trace) => template(`tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}${trace.state === "normal" ? "&state=normal" : ""}${view.suffix("&")}`);
 
 /** A trace that is drawn already takes the tiles of its newer answer; what was drawn stays until they are here. */
 function drawTrace(map, trace) {

@@ -2,8 +2,11 @@
 
 import * as api from "./api.js";
 import { $, announce, h, notify, put } from "./dom.js";
-import { count, counted, customers, metres, power } from "./format.js";
+import { className, count, counted, customers, metres, power } from "./format.js";
 import { icon } from "./icons.js";
+import * as requests from "./request.js";
+import { virtualTable } from "./table.js";
+import * as view from "./view.js";
 
 const TITLES = {
   upstream: "Upstream of",
@@ -15,6 +18,7 @@ const TITLES = {
   isolation: "Isolating",
   restoration: "Restoring around",
   loops: "Loops around",
+  shortest_path: "Shortest path from",
 };
 const REASONS = { open: "open point", feeder_head: "feeder head", substation: "substation", barrier: "barrier", operable: "switch" };
 const LISTED = 40;
@@ -24,8 +28,9 @@ export function hide() {
   $("trace").replaceChildren();
 }
 
-/** does: {clear, fit, select(mrid)}; name of the element it starts from. */
-export function show(trace, from, name, does) {
+/** does: {clear, fit, select(mrid), edit, apply(operations, name)}; name: where it starts. */
+export function show(trace, request, name, does) {
+  const wasOpen = $("trace-table")?.open ?? false;
   const nothing = emptiness(trace, name);
   $("trace").setAttribute("aria-labelledby", "trace-title");
   put(
@@ -34,25 +39,35 @@ export function show(trace, from, name, does) {
       "header",
       {},
       h("span", { class: "swatch trace" }),
-      h("div", {}, h("h2", { id: "trace-title" }, `${TITLES[trace.kind]} ${name}`), h("p", { class: "mrid" }, `As switched now, revision ${trace.revision}`)),
+      h("div", {}, h("h2", { id: "trace-title" }, `${TITLES[trace.kind]} ${name}`), h("p", { class: "mrid" }, seen(trace))),
       h("button", { class: "quiet", "aria-label": "Clear the trace", onclick: does.clear }, "×"),
     ),
     nothing && h("p", { class: "hint" }, nothing),
     totals(trace),
-    added(trace, does),
+    added(trace, name, does),
+    feeders(trace, does),
+    elementTable(trace, does, wasOpen),
     list("Fed from", trace.sources.map((source) => ["EnergySource", source.mrid, source.node]), does),
-    list("Ends at", trace.boundaries.map((end) => [end.reason === "open" ? "Switch" : "Feeder", end.mrid, REASONS[end.reason] ?? end.reason]), does),
+    list("Ends at", trace.boundaries.map((end) => [end.reason === "open" ? "Switch" : "Feeder", end.mrid, REASONS[end.reason] ?? end.reason]), does, trace.boundaries_left_out),
     h(
       "div",
       { class: "buttons" },
       h("button", { type: "button", onclick: does.fit, disabled: !trace.bounds }, "Fit to map"),
-      file("CSV", "text/csv", "csv", trace.kind, from),
-      file("GeoJSON", "application/geo+json", "geojson", trace.kind, from),
+      h("button", { type: "button", id: "trace-edit", onclick: does.edit }, "Change"),
+      file("CSV", "text/csv", "csv", request),
+      file("GeoJSON", "application/geo+json", "geojson", request),
+      file("GeoPackage", "application/geopackage+sqlite3", "gpkg", request),
       h("button", { type: "button", id: "trace-clear", onclick: does.clear }, "Clear"),
     ),
   );
   $("trace").hidden = false;
   announce(nothing || `${TITLES[trace.kind]} ${name}: ${customers(trace.customers)}`);
+}
+
+/** Which state was traced. */
+function seen({ state, revision }) {
+  const positions = state === "normal" ? "Normal switch positions" : view.scenario() ? "As switched in the what-if" : view.isPast() ? "As switched then" : "As switched now";
+  return view.scenario() ? positions : `${positions}, revision ${revision}`;
 }
 
 /** A sentence for a trace that finds nothing (but its start). */
@@ -63,6 +78,8 @@ function emptiness(trace, name) {
   if (kind === "loops" && !trace.loops.length) return `No loop runs through the feeder around ${name}.`;
   if (kind === "protection" && !trace.devices.length) return `No breaker, recloser or fuse lies between ${name} and a source.`;
   if (kind === "isolation" || kind === "restoration") return isolated(trace, name);
+  if (status === "unreachable") return `No way leads there from ${name} as the switches are.`;
+  if (kind === "shortest_path") return `${metres(trace.path.length_m)} of line between them, over ${counted("Branch", trace.path.hops)}.`;
   if (kind === "loops" || kind === "protection" || kind === "direction") return null;
   const { AcLineSegment: lines, Switch: switches, PowerTransformer: transformers, ConnectivityNode: nodes } = sums.counts;
   if (lines + switches + transformers > 1 || nodes > 1) return null;
@@ -80,15 +97,52 @@ function isolated({ status, kind, switches, customers_inside, customers_beyond, 
 }
 
 /** What the kind of trace says beside its elements. */
-function added({ switches, ties, devices, restorations, loops }, does) {
+function added({ switches, ties, devices, restorations, loops, operations }, name, does) {
   const listed = (title, mrids, note) => list(title, (mrids ?? []).map((mrid) => ["Switch", mrid, note]), does);
   return [
     list("Close", (restorations ?? []).map((way) => ["Switch", way.tie, `${customers(way.customers)} back`]), does),
+    restorations?.length > 0 && h("button", { type: "button", class: "sure", id: "trace-apply", onclick: () => does.apply(operations, `Restoration around ${name}`) }, "Try it in a what-if"),
     listed("Open", switches, "to isolate"),
     listed("Keep open", ties, "open point"),
     listed("Protected by", devices, "device"),
     list("Loop at", (loops ?? []).map((loop) => ["AcLineSegment", loop.block ?? loop.sources[0], `${count(loop.length)} branches`]), does),
   ];
+}
+
+/** All elements, branches first; made when it is opened. */
+function elementTable(trace, does, open) {
+  const { counts } = trace.sums;
+  const total = counts.AcLineSegment + counts.Switch + counts.PowerTransformer + counts.ConnectivityNode;
+  const summary = h("summary", {}, `Table of all ${count(total)} elements`);
+  const box = h("details", { class: "more", id: "trace-table", ontoggle: fill }, summary);
+  if (total && open) box.open = true;
+  return total ? box : null;
+
+  function fill() {
+    if (!box.open || box.childElementCount > 1) return;
+    box.append(
+      virtualTable({
+        total,
+        label: "Elements of the trace",
+        columns: [
+          ["Element", ({ mrid }) => mrid],
+          ["Class", (row) => className(row.class ?? "ConnectivityNode")],
+          ["Depth", ({ depth }) => count(depth)],
+          ["Phases", ({ phases }) => phases],
+        ],
+        page: async (after) => {
+          const { edges, nodes } = await api.traceElements(trace.id, after);
+          return [...edges, ...nodes];
+        },
+        choose: ({ mrid }) => does.select(mrid),
+      }),
+    );
+  }
+}
+
+/** The feeders that the kind of trace tells of. */
+function feeders({ feeders: found }, does) {
+  return list("Feeder", (found ?? []).map(({ mrid, name, parallel }) => ["Feeder", mrid, parallel ? `${name}, joined` : name]), does);
 }
 
 function totals({ sums }) {
@@ -110,8 +164,10 @@ const elements = (counts) =>
     .map(([name, number]) => counted(name, number))
     .join(", ") || "none";
 
-function list(title, rows, does) {
+/** leftOut: how many more there are than rows. */
+function list(title, rows, does, leftOut = 0) {
   if (!rows.length) return null;
+  const all = rows.length + leftOut;
   const shown = rows.slice(0, LISTED).map(([kind, mrid, note]) =>
     h(
       "li",
@@ -128,21 +184,21 @@ function list(title, rows, does) {
   return h(
     "details",
     { class: "more" },
-    h("summary", {}, `${title} ${rows.length === 1 ? rows[0][1] : `${count(rows.length)} places`}`),
+    h("summary", {}, `${title} ${all === 1 ? rows[0][1] : `${count(all)} places`}`),
     h("ul", { class: "rows" }, shown),
-    rows.length > LISTED && h("p", { class: "hint" }, `${count(rows.length - LISTED)} more are in the answer of the API.`),
+    all > shown.length && h("p", { class: "hint" }, `${count(all - shown.length)} more are in the answer of the API.`),
   );
 }
 
-function file(label, type, extension, kind, from) {
-  const name = `${kind} ${from}`.replace(/[^\w.-]+/g, "_");
+function file(label, type, extension, request) {
+  const name = `${request.kind} ${request.start[0]}`.replace(/[^\w.-]+/g, "_");
   const button = h("button", { type: "button", onclick: get, "aria-label": `Download as ${label}` }, label);
   return button;
 
   async function get() {
     button.disabled = true;
     try {
-      await api.download(kind, from, type, `${name}.${extension}`);
+      await api.download(requests.body(request), type, `${name}.${extension}`);
     } catch (error) {
       notify(error.message, "error");
     }
