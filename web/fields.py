@@ -77,6 +77,8 @@ class JsonObject:
         value: str = self._take(name, str, "a text", _REQUIRED if default is None else default)
         if len(value) > longest:
             raise InvalidValue(self.at(name), value, f"has {len(value)} characters; {longest} is the limit", longest)
+        if "\0" in value:  # databases keep no such text
+            raise InvalidValue(self.at(name), value, "holds a NUL character; leave it out")
         return value
 
     def flag(self, name: str, default: bool | None = None) -> bool:

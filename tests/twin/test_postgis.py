@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -694,3 +695,21 @@ def test_gdal_reads_a_view(loaded: Base, postgres: Postgres, gdal_info: str) -> 
     )
     assert "Geometry: Line String" in done.stdout and 'ID["EPSG",4326]' in done.stdout
     assert "Feature Count: 1" in done.stdout and "mrid (String) = c4" in done.stdout
+
+
+def test_the_documented_queries_work(postgres: Postgres, loaded: Base) -> None:
+    """And plan, on the tables that the document names."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "postgis.md").read_text(encoding="utf-8")
+    queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert len(queries) == 5
+    with loaded.twin() as twin:
+        twin.switch([Operation("b3", True)], note="tree on the line")
+    grants, outages, _, _, switches = queries
+    loaded.execute("DROP ROLE IF EXISTS readers", *grants.strip().split("\n"))
+    for query in queries[1:]:
+        loaded.rows(query.replace("ST_", "public.ST_"))
+    assert [row[0] for row in loaded.rows(outages)] == [2]
+    assert [row[::3] for row in loaded.rows(switches)] == [("b3", "tree on the line")]
+    loaded.execute("DROP OWNED BY readers", "DROP ROLE readers")
+    views = {name for (name,) in loaded.rows("SELECT viewname FROM pg_views WHERE schemaname = 'gridtwin'")}
+    assert set(re.findall(r"`(\w+_now)`", text)) == {name for name in views if name.endswith("_now")}

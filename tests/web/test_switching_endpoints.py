@@ -77,6 +77,7 @@ def test_a_stale_revision_is_refused_with_the_present_one(client: Client, twin: 
         (operation(**{"a/b~c": 1}), 400, "/operations/0/a~1b~0c"),
         ({**operation(), "note": 5}, 400, "/note"),
         ({**operation(), "note": "x" * 10_001}, 400, "/note"),
+        ({**operation(), "note": "a\0b"}, 400, "/note"),
         ({**operation(), "expected_revision": "1"}, 400, "/expected_revision"),
         ({**operation(), "expected_revision": 1.0}, 400, "/expected_revision"),
         ({**operation(), "expected_revision": -1}, 400, "/expected_revision"),
