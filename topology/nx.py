@@ -27,6 +27,9 @@ DIRECTED = (
 )
 """The functions that follow arcs in their direction; the others know no direction in NetworkX either."""
 
+WEIGHTED = ("shortest_path", "shortest_path_length")
+"""The functions that look at attributes."""
+
 
 def convert_from_nx(graph: AnyGraph, **_: object) -> AnyArrays:
     """Our own graphs as they are; others, asked for by `backend=`, as arrays in their own order."""
@@ -49,7 +52,9 @@ def can_run(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> 
         return "the graph is none of NetworkX"
     if graph.is_directed() and name not in DIRECTED:
         return "the graph is directed"
-    return is_plain(graph) or f"a {type(graph).__name__} may have neighbours that its edges do not tell of"
+    if is_plain(graph) or not (graph.is_directed() or graph.is_multigraph() or name in WEIGHTED):
+        return True
+    return f"a {type(graph).__name__} may have neighbours and weights that its edges do not tell of"
 
 
 def should_run(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> bool | str:

@@ -1,7 +1,7 @@
 """Other people's NetworkX graphs as arrays, nodes and neighbours in their order."""
 
-from collections.abc import Hashable
-from typing import TypeAlias
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -79,6 +79,13 @@ def from_networkx(graph: AnyGraph) -> ArrayGraph | DirectedArrays:
     )
 
 
+def _adjacency(graph: AnyGraph) -> Iterator[Mapping[Hashable, Any]]:
+    """Neighbours of each node; of a class that makes up its own, without attributes."""
+    if is_plain(graph):
+        return (neighbours for _, neighbours in graph.adjacency())
+    return ({key: {} for key in graph.neighbors(label)} for label in graph)
+
+
 def _arcs(graph: AnyGraph, labels: _Kept) -> Arcs:
     """Branches in the order in which they are met first; `labels` learns their keys and attributes."""
     multigraph, directed = graph.is_multigraph(), graph.is_directed()
@@ -86,7 +93,7 @@ def _arcs(graph: AnyGraph, labels: _Kept) -> Arcs:
     ends: tuple[list[int], list[int]] = [], []
     adjacent: tuple[list[int], list[int]] = [], []
     indptr = [0]
-    for node, (_, neighbours) in enumerate(graph.adjacency()):
+    for node, neighbours in enumerate(_adjacency(graph)):
         for label, between in neighbours.items():
             other = labels.numbers[label]
             for key, attributes in between.items() if multigraph else ((0, between),):

@@ -220,7 +220,7 @@ def test_what_can_and_should_run():
     strange = type("Complement", (nx.Graph,), {"neighbors": lambda graph, node: iter(graph)})()
     for name, args, kwargs in (
         ("bridges", (nx.DiGraph(),), {}),
-        ("has_path", (strange, 0, 0), {}),
+        ("shortest_path", (strange, 0, 0), {}),
         ("has_path", (None, 0, 0), {}),
         ("pagerank", (ours,), {}),
     ):
@@ -396,3 +396,13 @@ def test_planar_embeddings():
     half.add_half_edge(2, 1)
     with pytest.raises(NotImplementedError, match="the edge from 1 back to 2 is missing"):
         convert_from_nx(half)
+
+
+def test_a_class_with_neighbours_of_its_own():
+    class Complement(nx.Graph):
+        def neighbors(self, node):
+            return (other for other in self if other != node and other not in self._adj[node])
+
+    graph = Complement(nx.complete_bipartite_graph(2, 3))
+    assert backend.can_run("connected_components", (graph,), {}) is True
+    assert list(backend.connected_components(convert_from_nx(graph))) == [{0, 1}, {2, 3, 4}]
