@@ -16,12 +16,16 @@ from pathlib import Path
 from loaders.formats import read
 from loaders.report import LoadError, LoadReport
 from loaders.simbench import packaged_folder
+from twin.comparison import Comparison, compare
 from twin.elements import card
 from twin.engine import SwitchingResult, Twin
 from twin.events import Operation
+from twin.history import RevisionAhead, RevisionGone
 from twin.mrids import UnknownMrid
 from twin.network import Network
 from twin.outages import Outage, outages
+from twin.scenario import Scenario
+from twin.scenarios import Scenarios, UnknownScenario
 from twin.state import Snapshot, State
 from twin.store import StoreError
 from twin.stores import open_store
@@ -31,12 +35,17 @@ from twin.transitions import SwitchingError
 from twin.validation import Finding, findings
 
 __all__ = [
+    "Comparison",
     "Finding",
     "LoadError",
     "LoadReport",
     "Network",
     "Operation",
     "Outage",
+    "RevisionAhead",
+    "RevisionGone",
+    "Scenario",
+    "Scenarios",
     "Snapshot",
     "State",
     "StoreError",
@@ -47,7 +56,9 @@ __all__ = [
     "TraceResult",
     "Twin",
     "UnknownMrid",
+    "UnknownScenario",
     "card",
+    "compare",
     "findings",
     "load",
     "open_store",
@@ -59,9 +70,12 @@ __all__ = [
 ]
 
 
-def load(source: str | PathLike[str], format: str = "auto") -> Twin:
-    """A twin of a source that gridtwin reads, kept in memory; raises LoadError."""
-    return Twin(read(Path(source), format)[0])
+def load(source: str | PathLike[str], format: str = "auto", *, crs: str = "") -> Twin:
+    """A twin of a source that gridtwin reads, kept in memory; raises LoadError.
+
+    crs: coordinate system of a source that does not say it, such as EPSG:31467.
+    """
+    return Twin(read(Path(source), format, crs=crs)[0])
 
 
 def open_twin(store: str | PathLike[str], *, write: bool = False) -> Twin:
