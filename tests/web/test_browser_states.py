@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.browser_viewer import BREAKER, TOWN, Show, Viewer, element, middle
+from tests.web.browser_viewer import BREAKER, SIZES, TOWN, Show, Viewer, element, middle
 
 pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
@@ -182,3 +182,43 @@ def test_a_link_to_an_instant(show: Show, address: str, history: list[dict[str, 
     viewer.page.click("#time-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
     viewer.page.wait_for_function("() => document.getElementById('kpi-out').textContent === '0'")
+
+
+# --- looks
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_overlaps_or_is_clipped_with_every_tool_open(
+    show: Show, address: str, normal: None, no_scenarios: None, size: str
+) -> None:
+    made_here = httpx.post(f"{address}/api/scenarios", json={"name": "Replacement of the cable at the base station"})
+    operations = [{"mrid": BREAKER, "open": True}]
+    path = f"{address}/api/scenarios/{made_here.json()['id']}/switching"
+    httpx.post(path, json={"operations": operations}).raise_for_status()
+    viewer = show(size=size).open(element=BREAKER, scenario=made_here.json()["id"])
+    viewer.page.wait_for_selector("#whatif-suggestions")
+    for tool in ("tracer", "findings", "time"):
+        viewer.page.click(f"[data-tool={tool}]")
+    viewer.page.click("#whatif-title")
+    if size == "small":
+        viewer.page.click("#legend summary")
+    viewer.settled().look(f"tools-{size}")
+    overlapping = viewer.ask(
+        """() => {
+            const boxes = ['#top', '#banner', '#tools', '#legend', '#panel', '.maplibregl-ctrl-group', '.maplibregl-ctrl-scale']
+                .map(name => [name, document.querySelector(name).getBoundingClientRect()]);
+            const cross = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+            const full = name => name === '#panel' && document.querySelector('#sections').getBoundingClientRect();
+            return boxes.flatMap(([one, a], at) => boxes.slice(at + 1)
+                .filter(([other, b]) => cross(full(one) || a, full(other) || b)).map(([other]) => `${one} ${other}`));
+        }"""
+    )
+    assert overlapping == []
+    clipped = viewer.ask(
+        """() => [...document.querySelectorAll('#top *, #banner *, #tools *, #legend *, #panel *')]
+            .filter(e => e.checkVisibility() && !e.closest('svg, .unseen') && e.innerText?.trim())
+            .filter(e => getComputedStyle(e).overflowX === 'hidden' && e.scrollWidth > e.clientWidth + 1)
+            .map(e => e.id || e.className)"""
+    )
+    assert clipped == []
+    assert viewer.ask("document.documentElement.scrollWidth") == SIZES[size][0]

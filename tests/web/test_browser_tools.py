@@ -7,10 +7,23 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.web.browser_viewer import LINE, TOWN, Show, element, middle
+from tests.web.browser_viewer import (
+    BREAKER,
+    LINE,
+    TOWN,
+    Scheme,
+    Show,
+    Viewer,
+    element,
+    middle,
+    operated,
+    wait_for_outages,
+)
 
 pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
+
+OTHER_BREAKER = "MV3.101 Switch 42"
 
 
 # --- traces
@@ -106,3 +119,183 @@ def test_a_restoration_is_tried_in_a_what_if(show: Show, address: str, normal: N
     moved = {(operation["mrid"], operation["open"]) for operation in step["operations"]}
     assert moved == {(operation["mrid"], operation["open"]) for operation in proposed}
     httpx.delete(f"{address}/api/scenarios/{made['id']}").raise_for_status()
+
+
+# --- outages and findings
+
+
+def test_the_strip_of_figures_and_the_list_of_outages_are_the_servers(show: Show, address: str, normal: None) -> None:
+    for mrid in (BREAKER, OTHER_BREAKER):
+        operated(address, mrid, opened=True)
+    answer = httpx.get(f"{address}/api/outages").raise_for_status().json()
+    viewer = show(size="large").open()
+    wait_for_outages(viewer.page, len(answer["outages"]))
+    assert len(answer["outages"]) == 2
+    assert viewer.number("#kpi-out") == answer["customers_out"]
+    assert viewer.number("#kpi-feeders") == len({name for each in answer["outages"] for name in each["feeders"]}) == 2
+    network = httpx.get(f"{address}/api/network").json()
+    share = 100 * (1 - answer["customers_out"] / network["customers"])
+    assert float(viewer.text("#kpi-share").removesuffix(" %")) == pytest.approx(share, abs=0.01)
+    for outage in answer["outages"]:
+        row = viewer.page.locator(f"#outages [data-outage='{outage['id']}']")
+        told = row.inner_text()
+        assert f"{outage['customers']:,} customers" in told
+        assert outage["feeder"] in told and outage["cause"] in told
+        assert row.locator("time").get_attribute("datetime") == outage["since"]
+        row.locator("button.row").click()
+        viewer.settled()
+        left, bottom, right, top = outage["bounds"]
+        west, south, east, north = viewer.ask("gridtwin.map.map.getBounds().toArray().flat()")
+        assert west < (left + right) / 2 < east and south < (bottom + top) / 2 < north
+    viewer.look("outages-large")
+
+
+def test_findings_are_listed_and_marked_and_lead_there(show: Show, address: str) -> None:
+    told = httpx.get(f"{address}/api/findings").json()["findings"]
+    viewer = show().open()
+    viewer.page.click("[data-tool=findings]")
+    viewer.page.wait_for_selector(f"#findings-title:text-is('{len(told)} findings')")
+    viewer.settled()
+    assert viewer.page.locator("#findings-list li").count() == len(told) > 0
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == len(told)
+    viewer.look("findings")
+    viewer.page.locator("#findings-list button").last.click()
+    viewer.page.wait_for_selector(f"#card-title:text-is('{told[-1]['mrids'][0]}')")
+    viewer.settled()
+    place = [told[-1]["lng"], told[-1]["lat"]]
+    assert viewer.ask("place => gridtwin.map.map.getBounds().contains(place)", place)
+    assert viewer.ask("gridtwin.map.map.getZoom()") > 12
+    viewer.page.keyboard.press("Escape")
+    viewer.click_map(*place)
+    viewer.page.wait_for_selector(f"#card-title:text-is('{told[-1]['mrids'][0]}')")
+    viewer.page.click("[data-tool=findings]")
+    viewer.settled()
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 0
+
+
+# --- the legend
+
+
+def colours_of(viewer: Viewer, layer: str) -> set[str]:
+    """The colours in which features of a layer are drawn."""
+    return set(
+        viewer.ask(
+            """layer => gridtwin.map.map.queryRenderedFeatures({layers: [layer]}).map(({layer: {paint}}) => {
+                const {r, g, b} = paint['line-color'] ?? paint['fill-color'];
+                return [r, g, b].map(part => Math.round(part * 255)).join(' ');
+            })""",
+            layer,
+        )
+    )
+
+
+def test_the_legend_hides_layers_positions_and_supply(show: Show, address: str, normal: None) -> None:
+    operated(address, BREAKER, opened=True)
+    viewer = show().open(f"16/{TOWN[1]}/{TOWN[0]}").go(*middle(element(address, LINE)), 15.5)
+    drawn = "layer => gridtwin.map.map.queryRenderedFeatures().filter(f => f.sourceLayer === layer)"
+    opens = f"({drawn})('switches').map(f => f.properties.open)"
+    assert set(viewer.ask(opens)) == {True, False}
+    assert viewer.drawn()["transformers"] > 0
+    viewer.page.click("[data-part=closed]")
+    viewer.page.click("[data-part=transformers]")
+    viewer.settled()
+    assert set(viewer.ask(opens)) == {True} and "transformers" not in viewer.drawn()
+    assert set(viewer.ask(f"({drawn})('lines').map(f => f.properties.energized)")) == {0, 2}
+    viewer.page.click("[data-part=live]")
+    viewer.settled()
+    assert set(viewer.ask(f"({drawn})('lines').map(f => f.properties.energized)")) == {0}
+    assert "hide=closed%2Ctransformers%2Clive" in viewer.page.url
+    viewer.look("legend-hidden")
+    again = show()
+    again.page.goto(viewer.page.url)
+    again.settled()
+    assert again.drawn() == viewer.drawn()
+    for part in ("closed", "transformers", "live"):
+        viewer.page.click(f"[data-part={part}]")
+    viewer.settled()
+    assert viewer.drawn()["transformers"] > 0 and "hide=" not in viewer.page.url
+
+
+@pytest.mark.parametrize("colour", ["feeder", "voltage", "phase"])
+def test_colours_tell_what_is_chosen(show: Show, address: str, normal: None, colour: str) -> None:
+    viewer = show(scheme="dark" if colour == "phase" else "light").open().go(*middle(element(address, LINE)), 14)
+    before = colours_of(viewer, "lines")
+    assert len(before) == 1
+    viewer.page.select_option("#legend-colour", colour)
+    viewer.settled()
+    viewer.look(f"colour-{colour}")
+    after = colours_of(viewer, "lines")
+    assert len(after) == 1 if colour == "phase" else len(after) > 2
+    assert f"colour={colour}" in viewer.page.url
+    viewer.page.select_option("#legend-colour", "supply")
+    viewer.settled()
+    assert colours_of(viewer, "lines") == before
+
+
+def test_cells_show_the_measure_that_is_chosen(show: Show, normal: None) -> None:
+    viewer = show().open()
+    seen = {"customers": colours_of(viewer, "hexes")}
+    for measure in ("customers_out", "energized_share", "transformers", "line_km", "rated_kva"):
+        viewer.page.select_option("#legend-measure", measure)
+        viewer.settled()
+        seen[measure] = colours_of(viewer, "hexes")
+        assert f"measure={measure}" in viewer.page.url
+    viewer.look("measure-kva")
+    assert len(seen["customers_out"]) == len(seen["energized_share"]) == 1  # nobody is out
+    counts = {measure: len(seen[measure]) for measure in ("customers", "transformers", "line_km", "rated_kva")}
+    assert min(counts.values()) > 5, counts
+    assert seen["transformers"] != seen["line_km"]
+
+
+# --- for everybody
+
+
+def test_keys_open_everything_and_the_sheet_tells_them(show: Show) -> None:
+    viewer = show(size="small").open()
+    viewer.page.keyboard.press("?")
+    viewer.page.wait_for_selector("#help[open]")
+    viewer.look("help-small")
+    told = viewer.text("#help")
+    assert all(words in told for words in ("What-if", "Findings", "Move and zoom the map"))
+    viewer.page.keyboard.press("Escape")
+    viewer.page.wait_for_selector("#help", state="hidden")
+    for key, section in (("t", "tracer"), ("w", "whatif"), ("h", "time"), ("f", "findings")):
+        viewer.page.keyboard.press(key)
+        viewer.page.wait_for_selector(f"#{section}:focus")
+        viewer.page.keyboard.press(key)
+        viewer.page.wait_for_selector(f"#{section}", state="hidden")
+    viewer.page.keyboard.press("m")
+    assert viewer.ask("document.activeElement.classList.contains('maplibregl-canvas')")
+
+
+def test_coordinates_and_a_scale_are_told(show: Show) -> None:
+    viewer = show().open(f"14/{TOWN[1]}/{TOWN[0]}").go(*TOWN, 14)
+    viewer.page.mouse.move(400, 400)
+    viewer.page.wait_for_selector("#coordinates:not([hidden])")
+    lat, lng = map(float, viewer.text("#coordinates").split(", "))
+    at = viewer.ask("(() => { const {lng, lat} = gridtwin.map.map.unproject([400, 340]); return [lng, lat]; })()")
+    assert (lng, lat) == pytest.approx(at, abs=1e-4)
+    assert viewer.text(".maplibregl-ctrl-scale").split() == ["200", "m"]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("usual", "light"), ("small", "dark")])
+def test_axe_finds_nothing_serious(show: Show, address: str, normal: None, size: str, scheme: Scheme) -> None:
+    """With every tool open, and while the map is not live."""
+    operated(address, BREAKER, opened=True)
+    revision = httpx.get(f"{address}/api/network").json()["revision"]
+    axe = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+    viewer = show(size=size, scheme=scheme).open(
+        element=BREAKER, trace="downstream", revision=str(revision), **{"from": LINE}
+    )
+    for tool in ("tracer", "whatif", "findings"):
+        viewer.page.click(f"[data-tool={tool}]")
+    viewer.page.evaluate("document.getElementById('legend').open = true")
+    viewer.page.click("#trace-table summary")
+    viewer.page.wait_for_selector(".virtual [role=gridcell]:not(:text-is('…'))")
+    viewer.settled().look(f"axe-{size}")
+    viewer.ask(axe + "; undefined")
+    found = viewer.ask(
+        """async () => (await axe.run()).violations.filter(({impact}) => ['serious', 'critical'].includes(impact))
+            .map(({id, nodes}) => `${id}: ${nodes.slice(0, 4).map(node => node.html.slice(0, 160)).join(' | ')}`)"""
+    )
+    assert found == []

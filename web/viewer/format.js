@@ -78,3 +78,6 @@ export const clock = (moment) => moment.toLocaleTimeString("en", { hour: "2-digi
 
 /** An instant with its seconds, in the time of this place. */
 export const moment = (instant) => new Date(instant).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** Latitude and longitude as search takes them, to about a metre. */
+export const place = ({ lng, lat }) => `${lat.toFixed(5)}, ${lng.toFixed(5)}`;

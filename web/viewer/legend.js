@@ -1,37 +1,71 @@
-/** What the map's signs mean. Every difference in colour is one of shape or dash too. */
+/** What the map's signs mean, and which of them are shown. Every difference in colour is one of shape or dash too. */
 
-import { $, h, svg } from "./dom.js";
+import { $, h, put, svg } from "./dom.js";
+import { COLOURS, MEASURES, PHASES, VOLTAGES, palette, ramp } from "./display.js";
 import { icon } from "./icons.js";
 
-export function show() {
-  const line = (kind, dash) =>
-    svg("svg", { viewBox: "0 0 28 18", class: `icon wide ${kind}`, "aria-hidden": "true" }, svg("path", { d: "M2 9h24", stroke: "currentColor", "stroke-width": 3, "stroke-dasharray": dash }));
-  const row = (sign, text) => h("li", {}, sign, text);
-  const diamond = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
-  const end = () => svg("svg", { viewBox: "0 0 28 18", class: "icon wide trace", "aria-hidden": "true" }, svg("path", { d: "M14 2l7 7-7 7-7-7zM11 9h6", ...diamond }));
-  const sign = (name, kind, options) => {
-    const drawn = icon(name, options);
-    drawn.classList.add(kind);
-    return drawn;
+/** shown: as in display.js; `change(shown)` after a choice. */
+export function show(shown, change) {
+  const focused = document.activeElement?.dataset?.part ?? document.activeElement?.id;
+  const hide = (part) => {
+    const hidden = shown.hidden.includes(part) ? shown.hidden.filter((each) => each !== part) : [...shown.hidden, part];
+    change({ ...shown, hidden });
   };
-  $("legend-body").replaceChildren(
+  const row = (part, sign, text) =>
+    h("li", {}, h("button", { type: "button", class: "toggle", "data-part": part, "aria-pressed": String(!shown.hidden.includes(part)), onclick: () => hide(part) }, sign, h("span", {}, text)));
+  put(
+    $("legend-body"),
+    h("div", { class: "choices" }, choice("legend-colour", "Colours tell", COLOURS, shown.colour, (colour) => change({ ...shown, colour })), choice("legend-measure", "Cells show", labels(MEASURES), shown.measure, (measure) => change({ ...shown, measure }))),
+    h("ul", { "aria-label": "Supply" }, row("live", line("live", null), "Supplied"), row("some", line("some", "9 2.5"), "Partly supplied"), row("dead", line("dead", "5 3.5"), "No supply"), row("lines", sign("AcLineSegment", "ink"), "Lines"), row("cells", icon("Hexagon"), "Areas")),
     h(
       "ul",
-      {},
-      row(line("live", null), "Supplied"),
-      row(line("some", "9 2.5"), "Partly supplied"),
-      row(line("dead", "5 3.5"), "No supply"),
-      row(h("span", { class: "swatch trace" }), "Trace, with its flow"),
-      row(end(), "Where a trace ends"),
+      { "aria-label": "Elements" },
+      row("substations", sign("Substation", "ink"), "Substation"),
+      row("transformers", sign("PowerTransformer", "live"), "Transformer"),
+      row("closed", sign("Switch", "live"), "Closed switch"),
+      row("open", sign("Switch", "dead", { open: true }), "Open switch"),
+      row("meters", sign("EnergyConsumer", "live"), "Meter"),
     ),
-    h(
-      "ul",
-      {},
-      row(sign("Substation", "ink"), "Substation"),
-      row(sign("PowerTransformer", "live"), "Transformer"),
-      row(sign("Switch", "live"), "Closed switch"),
-      row(sign("Switch", "dead", { open: true }), "Open switch"),
-      row(h("span", { class: "ramp" }), "Customers, by area"),
-    ),
+    h("ul", { class: "meanings", "aria-label": "Colours" }, colours(shown.colour), cells(shown.measure), h("li", {}, h("span", { class: "swatch trace" }), "Trace"), h("li", {}, end(), "Where it ends")),
   );
+  if (focused) document.querySelector(`#legend [data-part="${focused}"], #legend #${CSS.escape(focused)}`)?.focus();
+}
+
+const labels = (measures) => Object.fromEntries(Object.entries(measures).map(([name, { label }]) => [name, label]));
+
+function choice(id, label, options, chosen, then) {
+  const each = Object.entries(options).map(([value, text]) => h("option", { value, selected: value === chosen }, text));
+  return h("label", {}, h("span", {}, label), h("select", { id, onchange: ({ target }) => then(target.value) }, each));
+}
+
+const sign = (name, kind, options) => {
+  const drawn = icon(name, options);
+  drawn.classList.add(kind);
+  return drawn;
+};
+const drawing = (kind, ...shapes) => svg("svg", { viewBox: "0 0 28 18", class: `icon wide ${kind}`, "aria-hidden": "true" }, ...shapes);
+const line = (kind, dash) => drawing(kind, svg("path", { d: "M2 9h24", stroke: "currentColor", "stroke-width": 3, "stroke-dasharray": dash }));
+const end = () => drawing("trace", svg("path", { d: "M14 2l7 7-7 7-7-7zM11 9h6", fill: "none", stroke: "currentColor", "stroke-width": 2 }));
+
+/** A line in a colour that no class of the stylesheet has. */
+function swatch(colour, width = 3) {
+  return drawing("", svg("path", { d: "M2 9h24", stroke: colour, "stroke-width": width }));
+}
+
+function colours(by) {
+  const some = palette();
+  if (by === "voltage") {
+    const used = [some[7], some[0], some[1], some[3]];
+    return VOLTAGES.map(([text], number) => h("li", {}, swatch(used[number], 1.5 + 1.5 * number), text));
+  }
+  if (by === "phase") return PHASES.map(([text], number) => h("li", {}, swatch(some[number]), number < 2 ? `${text} phases` : `phase ${text}`));
+  if (by === "feeder") return h("li", { class: "wide-text" }, "Colours tell neighbouring feeders apart; their names stand at the lines.");
+  return null;
+}
+
+function cells(measure) {
+  const scale = ramp(measure);
+  const share = measure === "energized_share";
+  const steps = (share ? scale.toReversed() : scale).map((colour, at) => svg("rect", { x: at * 11, y: 3, width: 11, height: 12, fill: colour }));
+  return h("li", {}, svg("svg", { viewBox: "0 0 44 18", class: "icon scale", "aria-hidden": "true" }, ...steps), `${MEASURES[measure].label}, ${share ? "none to all" : "few to many"}`);
 }

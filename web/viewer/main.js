@@ -5,7 +5,9 @@ import * as api from "./api.js";
 import * as banner from "./banner.js";
 import * as cards from "./card.js";
 import { $, announce, notify } from "./dom.js";
-import { clock, customers } from "./format.js";
+import * as findings from "./findings.js";
+import { clock, customers, place } from "./format.js";
+import * as keys from "./keys.js";
 import * as legend from "./legend.js";
 import { listen } from "./live.js";
 import * as outages from "./outages.js";
@@ -105,6 +107,8 @@ function clicked({ point }) {
   const found = app.map.at(point);
   const places = tracer.wanted(found);
   if (places) return picked(places);
+  const finding = app.map.findingAt(point);
+  if (finding !== null) return findings.choose(finding);
   const outage = app.map.outageAt(point);
   if (outage) return flyTo(app.outages.find(({ id }) => id === outage));
   if (!found.length) return unselect();
@@ -298,11 +302,21 @@ function onConnection(connected) {
   live.title = "The connection to the server is lost; what you see may be out of date. Trying again…";
 }
 
+/** How the network is shown, on the map and in the legend. */
+function show(display) {
+  app.map?.display(display);
+  legend.show(display, (changed) => {
+    address.write({ display: changed }, { passing: true });
+    show(changed);
+  });
+}
+
 // --- beginning
 
 /** Whatever the address bar names. */
 async function restore({ fly }) {
-  const { element, trace, view: wanted } = address.read();
+  const { element, trace, view: wanted, display } = address.read();
+  show(display);
   if (view.key(wanted) !== view.key()) await look(wanted, { push: false });
   if (element) await select(element, { push: false, fly });
   else unselect({ push: false });
@@ -342,6 +356,23 @@ function setUpTools() {
     picking: (field) => document.body.classList.toggle("picking", field !== null),
   });
   tools.add("tracer", { opened: () => app.trace && tracer.edit(app.trace.request), closed: tracer.stop });
+  findings.setUp({
+    close: () => tools.close("findings"),
+    show: (found) => app.map?.showFindings(found),
+    fly: ({ lng, lat }) => lng !== null && app.map?.fit([lng, lat, lng, lat], { deepest: 14 }),
+    select: (mrid) => select(mrid, { fly: false }),
+  });
+  tools.add("findings", findings);
+  keys.setUp({
+    t: ["Trace", () => tools.toggle("tracer")],
+    w: ["What-if", () => tools.toggle("whatif")],
+    h: ["Time (history)", () => tools.toggle("time")],
+    f: ["Findings", () => tools.toggle("findings")],
+    l: ["Legend", () => ($("legend").open = !$("legend").open)],
+    m: ["To the map", () => document.querySelector("#map canvas")?.focus()],
+    "?": ["This sheet", keys.help],
+  });
+  $("open-help").addEventListener("click", keys.help);
   tools.add("time", {
     opened: async () => {
       await quietly(time.opened());
@@ -390,7 +421,11 @@ async function drawMap(style) {
   app.map.map.getCanvas().addEventListener("keydown", ({ key }) => {
     if (key === "Enter") clicked({ point: app.map.middle() }); // where the crosshair is
   });
-  app.map.map.on("mousemove", ({ point }) => {
+  const coordinates = $("coordinates");
+  app.map.map.on("mouseout", () => (coordinates.hidden = true));
+  app.map.map.on("mousemove", ({ point, lngLat }) => {
+    coordinates.hidden = false;
+    coordinates.textContent = place(lngLat);
     const hit = app.map.map.loaded() && (app.map.outageAt(point) || app.map.at(point).length);
     app.map.map.getCanvas().style.cursor = hit ? "pointer" : "";
   });
@@ -401,7 +436,7 @@ async function drawMap(style) {
 }
 
 async function begin() {
-  legend.show();
+  show(address.read().display);
   setUpTools();
   $("grip").addEventListener("click", () => openPanel($("panel").classList.contains("closed")));
   if (matchMedia("(max-width: 760px)").matches) $("legend").open = false;

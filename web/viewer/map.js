@@ -3,9 +3,11 @@
 import * as maplibre from "./vendor/maplibre-gl.mjs";
 import { template } from "./api.js";
 import * as changes from "./changes.js";
+import * as display from "./display.js";
+import { features } from "./findings.js";
 import { brief } from "./format.js";
 import { mapImages } from "./icons.js";
-import { NOTHING, TRACE_LAYERS, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
+import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
 import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
 import * as view from "./view.js";
@@ -28,7 +30,7 @@ export class NetworkMap {
     this._room = room;
     this._loaded = new Map();
     this._owed = new Map();
-    this._state = { selection: null, trace: null, outages: [], changes: null };
+    this._state = { selection: null, trace: null, outages: [], changes: null, findings: null, display: display.DEFAULT };
     this.map = new maplibre.Map({
       container,
       style: theme.themed(style),
@@ -75,10 +77,13 @@ export class NetworkMap {
     }
     addOutages(this.map, colours, this._sources().grid);
     addMarks(this.map, colours);
+    addFindings(this.map, colours);
     this.showSelection(this._state.selection);
     this.showTrace(this._state.trace);
     this.showOutages(this._state.outages);
     this.showChanges(this._state.changes);
+    this.showFindings(this._state.findings);
+    this.display(this._state.display);
     if (this._styled) this.look(); // the style is that of the beginning, the state may be another
     this._styled = true;
   }
@@ -127,6 +132,12 @@ export class NetworkMap {
     return this.map.queryRenderedFeatures([point.x, point.y], { layers: ["outage-mark"] })[0]?.properties.id ?? null;
   }
 
+  /** Number of the finding that is marked there, null for none. */
+  findingAt(point) {
+    if (!this.map.getLayer("finding-mark")) return null;
+    return this.map.queryRenderedFeatures([point.x, point.y], { layers: ["finding-mark"] })[0]?.properties.number ?? null;
+  }
+
   // --- overlays
 
   /** geometry: GeoJSON, or null for none. */
@@ -158,6 +169,18 @@ export class NetworkMap {
   showChanges(trace) {
     this._state.changes = trace;
     if (this.map.getSource("marks")) changes.draw(this.map, trace, theme.overlay());
+  }
+
+  /** Findings with their numbers, null for none. */
+  showFindings(findings) {
+    this._state.findings = findings;
+    this.map.getSource("findings")?.setData({ type: "FeatureCollection", features: features(findings ?? []) });
+  }
+
+  /** What is hidden, what colours tell, which measure cells show: as in display.js. */
+  display(shown) {
+    this._state.display = shown;
+    if (this.map.getSource("marks")) display.apply(this.map, theme.themed(this._style), shown);
   }
 
   // --- moving

@@ -172,3 +172,26 @@ export function addMarks(map, colours) {
     paint: { "circle-radius": 15, "circle-opacity": 0, "circle-stroke-color": colours.select, "circle-stroke-width": 3 },
   });
 }
+
+/** Marks of what validation found: the sign says how bad it is, and so does the colour. */
+export function addFindings(map, colours) {
+  map.addSource("findings", geojson());
+  map.addLayer({
+    id: "finding-mark",
+    type: "circle",
+    source: "findings",
+    paint: {
+      "circle-radius": 9,
+      "circle-color": colours.paper,
+      "circle-stroke-color": ["match", ["get", "severity"], "error", colours.dead, colours.ink],
+      "circle-stroke-width": 2.5,
+    },
+  });
+  map.addLayer({
+    id: "finding-sign",
+    type: "symbol",
+    source: "findings",
+    layout: { "text-field": ["get", "sign"], "text-font": FONT, "text-size": 13, "text-allow-overlap": true },
+    paint: { "text-color": colours.ink },
+  });
+}

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { count } from "./format.js";
 
-const ROW = 30; // pixels
+const ROW = 44; // pixels; the head is one of them
 const TALLEST = 8_000_000; // pixels: browsers know no taller boxes
 const SPARE = 6; // rows beyond the edges
 const PAGE = 1000;

@@ -7,9 +7,12 @@ const DARK = {
   "#0072b2": "#4fabe3", // live
   "#e69f00": "#f0b93a", // partly live
   "#d55e00": "#ff8548", // dead
-  "#e4edf3": "#1c3242", // few customers …
+  "#cfe0eb": "#1c3242", // few customers …
+  "#a3c7de": "#235472",
+  "#5f9fc8": "#3182b3", // … many
+  "#e4edf3": "#1c3242",
   "#b5d0e2": "#235472",
-  "#6fa8cc": "#3182b3", // … many
+  "#6fa8cc": "#3182b3",
   "#f6d9a8": "#5b4a2a",
 };
 
@@ -21,6 +24,7 @@ const OVERLAY = {
 const query = matchMedia("(prefers-color-scheme: dark)");
 
 export const overlay = () => (query.matches ? OVERLAY.dark : OVERLAY.light);
+export const isDark = () => query.matches;
 export const onChange = (then) => query.addEventListener("change", then);
 
 /** A style in the colours of the present theme, its labels in the page's own font. */

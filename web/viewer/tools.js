@@ -13,12 +13,14 @@ export function setUp(show) {
 /** id: of the tool and its section; does: {opened(), closed()}, both may be missing. */
 export function add(id, does) {
   known.set(id, does);
-  button(id).addEventListener("click", () => (isOpen(id) ? close(id) : open(id, { focus: true })));
+  button(id).addEventListener("click", () => toggle(id));
 }
 
 const button = (id) => document.querySelector(`[data-tool="${id}"]`);
 
 export const isOpen = (id) => !$(id).hidden;
+
+export const toggle = (id) => (isOpen(id) ? close(id) : open(id, { focus: true }));
 
 export function open(id, { focus = false } = {}) {
   if (!isOpen(id)) {

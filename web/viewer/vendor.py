@@ -28,8 +28,8 @@ FILES = {
     "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",  # last: to make, it stands for all
 }
 
-# The same for the tests' vendor/, which is not shipped: how maps read an exported pyramid.
-TEST_FILES = {"pmtiles.js": "pmtiles/dist/pmtiles.js"}
+# The same for the tests' vendor/, which is not shipped: how maps read an exported pyramid, and a check of accessibility.
+TEST_FILES = {"axe.min.js": "axe-core/axe.min.js", "pmtiles.js": "pmtiles/dist/pmtiles.js"}
 
 
 def npm_is_usable(npm: str) -> bool:

@@ -1,0 +1,96 @@
+/** How the network is shown: what is hidden, what colours tell, which measure cells show. */
+
+import { isDark } from "./theme.js";
+
+export const DEFAULT = { hidden: [], colour: "supply", measure: "customers" };
+
+/** What can be hidden: a layer, a position of switches, or a state of supply. */
+export const PARTS = ["lines", "transformers", "substations", "meters", "closed", "open", "live", "some", "dead", "cells"];
+export const COLOURS = { supply: "Supply", feeder: "Feeder", voltage: "Voltage", phase: "Phases" };
+export const MEASURES = {
+  customers: { label: "Customers", most: 20_000 },
+  customers_out: { label: "Customers without supply", most: 20_000 },
+  energized_share: { label: "Share of customers supplied" },
+  transformers: { label: "Transformers", most: 2_000 },
+  line_km: { label: "Line km", most: 5_000 },
+  rated_kva: { label: "Transformer kVA", most: 5_000_000 },
+};
+
+/** Told apart by every kind of colour vision (Okabe and Ito; on dark ground the lighter ones). */
+const PALETTE = {
+  light: ["#0072b2", "#d55e00", "#00785a", "#a3246f", "#8a5a00", "#4a4f9c", "#00788a", "#6b6b6b"],
+  dark: ["#5db4e8", "#ff915a", "#3fd0a4", "#f28fc7", "#f0b93a", "#a6a9f2", "#5fd3e6", "#bdbdbd"],
+};
+const RAMP = { light: ["#e4edf3", "#b5d0e2", "#6fa8cc", "#0072b2"], dark: ["#1c3242", "#235472", "#3182b3", "#4fabe3"] };
+const FIRES = { light: ["#e4edf3", "#f6d9a8", "#e69f00", "#d55e00"], dark: ["#1c3242", "#5b4a2a", "#f0b93a", "#ff8548"] };
+
+const now = (both) => (isDark() ? both.dark : both.light);
+export const palette = () => now(PALETTE);
+export const ramp = (measure) => (measure === "customers_out" || measure === "energized_share" ? now(FIRES) : now(RAMP));
+const get = (name, otherwise = 0) => ["coalesce", ["get", name], otherwise];
+
+export const VOLTAGES = [["below 1 kV", 0], ["1 to 60 kV", 1], ["60 to 220 kV", 60], ["220 kV and more", 220]];
+export const PHASES = [["three", ["ABC", "ABCN"]], ["two", ["AB", "BC", "AC", "ABN", "BCN", "ACN"]], ["A", ["A", "AN"]], ["B", ["B", "BN"]], ["C", ["C", "CN"]]];
+
+/** The colour of an element, null for that of its supply. */
+function colour(by) {
+  const colours = palette();
+  const grey = colours[7];
+  if (by === "voltage") return ["step", get("kv", 0.4), colours[7], 1, colours[0], 60, colours[1], 220, colours[3]];
+  if (by === "phase") return ["match", get("phases", ""), ...PHASES.flatMap(([, codes], number) => [codes, colours[number]]), grey];
+  if (by !== "feeder") return null;
+  // Neighbours are told apart by the end of their names, which is where feeders are numbered.
+  const digit = (from, to) => ["+", 1, ["index-of", ["slice", ["get", "feeder"], from, ...to], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"]];
+  const number = ["%", ["+", ["*", 3, digit(-2, [-1])], digit(-1, [])], 7];
+  return ["case", ["has", "feeder"], ["match", number, ...colours.slice(0, 7).flatMap((each, at) => [at, each]), grey], grey];
+}
+
+/** The colour of a cell, null for the style's own. */
+function cell(measure) {
+  if (measure === "customers") return null;
+  const [a, b, c, d] = ramp(measure);
+  if (measure === "energized_share") return ["interpolate", ["linear"], get(measure, 1), 0, d, 0.7, c, 0.999, b, 1, a];
+  const top = Math.log(1 + MEASURES[measure].most);
+  return ["interpolate", ["linear"], ["ln", ["+", 1, get(measure)]], 0, a, top * 0.3, b, top * 0.6, c, top, d];
+}
+
+const SUPPLY = [["live", 2], ["some", 1], ["dead", 0]];
+
+/** What stays of a layer's own features; null for all. */
+function kept(layer, hidden) {
+  const conditions = layer.filter ? [layer.filter] : [];
+  for (const [name, value] of SUPPLY) if (hidden.includes(name)) conditions.push(["!=", get("energized"), value]);
+  if (layer["source-layer"] === "switches") {
+    if (hidden.includes("open")) conditions.push(["!=", ["get", "open"], true]);
+    if (hidden.includes("closed")) conditions.push(["==", ["get", "open"], true]);
+  }
+  return conditions.length > 1 ? ["all", ...conditions] : (conditions[0] ?? null);
+}
+
+/** Puts a colour in place of that of the supply, wherever it stands in an expression. */
+function coloured(value, paint) {
+  if (!Array.isArray(value)) return value;
+  return value[0] === "match" && JSON.stringify(value[1]).includes('"energized"') ? paint : value.map((inner) => coloured(inner, paint));
+}
+
+/** Sets filters, visibility and colours of the style's own layers. style: themed. */
+export function apply(map, style, { hidden, colour: by, measure }) {
+  const paint = colour(by);
+  const fill = cell(measure);
+  for (const layer of style.layers) {
+    const shows = layer["source-layer"];
+    if (!shows || !map.getLayer(layer.id)) continue;
+    const whole = shows === "hexes" ? "cells" : shows;
+    map.setLayoutProperty(layer.id, "visibility", hidden.includes(whole) ? "none" : "visible");
+    if (shows === "hexes") {
+      if (layer.type === "fill") map.setPaintProperty(layer.id, "fill-color", fill ?? layer.paint["fill-color"]);
+      continue;
+    }
+    map.setFilter(layer.id, kept(layer, hidden));
+    for (const [name, value] of Object.entries(layer.paint ?? {})) {
+      if (!name.endsWith("-color") || layer.type === "symbol") continue;
+      const changed = layer.type === "line" ? paint : coloured(value, paint);
+      map.setPaintProperty(layer.id, name, paint ? changed : value);
+    }
+  }
+}
