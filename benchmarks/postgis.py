@@ -33,6 +33,7 @@ DATABASE = "postgres"
 ASKED = 1_000
 """Queries of each kind."""
 SWITCHED = 500
+"""Operations, one after the other."""
 HALF_SCREEN = 0.002
 """Degrees: the box of a query is about a screen of zoom 16."""
 OPTIONS = ("max_wal_size=4GB", "shared_buffers=512MB")
@@ -76,29 +77,31 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def queries(network: Network, random: np.random.Generator) -> Iterator[tuple[str, str, list[tuple[object, ...]]]]:
+def queries(
+    network: Network, random: np.random.Generator, asked: int
+) -> Iterator[tuple[str, str, list[tuple[object, ...]]]]:
     """What is asked, as SQL, and random values for it."""
-    consumers = random.integers(0, len(network.consumers), ASKED)
+    consumers = random.integers(0, len(network.consumers), asked)
     mrids = [(str(mrid),) for mrid in network.consumers["mrid"][consumers].tolist()]
     places = network.node_lnglat[network.consumers["node"][consumers]]
     boxes = [tuple(row) for row in np.hstack([places - HALF_SCREEN, places + HALF_SCREEN]).tolist()]
     box = "geom && ST_MakeEnvelope($1, $2, $3, $4, 4326)"
     yield "element by mrid", "SELECT * FROM elements_now WHERE mrid = $1", mrids
     for name in ("lines", "switches", "transformers", "consumers"):
-        ids = [(int(each),) for each in random.integers(1, len(network.tables[name]) + 1, ASKED)]
+        ids = [(int(each),) for each in random.integers(1, len(network.tables[name]) + 1, asked)]
         yield f"{name} by id", f"SELECT * FROM {name}_now WHERE id = $1", ids
     for name in ("lines", "switches", "transformers", "consumers"):
         yield f"{name} by box", f"SELECT * FROM {name}_now WHERE {box}", boxes
-    yield "current outages", "SELECT * FROM outages_now", [()] * ASKED
+    yield "current outages", "SELECT * FROM outages_now", [()] * asked
 
 
-def ask(url: str, network: Network) -> list[Row]:
+def ask(url: str, network: Network, asked: int) -> list[Row]:
     """Times every query on a connection as a GIS has it."""
 
     async def all_of_them() -> list[Row]:
         connection = await asyncpg.connect(url, server_settings={"search_path": "gridtwin, public"})
         rows = []
-        for what, query, values in queries(network, np.random.default_rng(1)):
+        for what, query, values in queries(network, np.random.default_rng(1), asked):
             statement = await connection.prepare(query)
             for some in values[:20]:
                 await statement.fetch(*some)
@@ -114,11 +117,11 @@ def ask(url: str, network: Network) -> list[Row]:
     return asyncio.run(all_of_them())
 
 
-def switch(url: str, network: Network) -> list[Row]:
+def switch(url: str, network: Network, switched: int) -> list[Row]:
     """Times operations in one process, and when another sees them; leaves a dozen switches open."""
     random = np.random.default_rng(2)
     operable = np.flatnonzero(network.operable)
-    rows = random.choice(operable, SWITCHED)
+    rows = random.choice(operable, switched)
     seen: dict[int, float] = {}
     acknowledged: dict[int, float] = {}
 
@@ -160,19 +163,19 @@ def start(url: str) -> list[Row]:
     ]
 
 
-def run(meters: int, server: Postgres) -> list[Row]:
-    """All measurements on a city of so many meters."""
+def run(meters: int, server: Postgres, database: str, asked: int = ASKED, switched: int = SWITCHED) -> list[Row]:
+    """All measurements on a city of so many meters, in an empty database."""
     warm_up()
     network = city(meters)
-    url = server.url(DATABASE)
+    url = server.url(database)
     store = PostgisStore(url, write=True, create=True)
     rows = [row_of(f"load {meters:,} meters", [timed(lambda: Twin.load(network, store))])]
     store.close()
-    size = server.fetch(DATABASE, "SELECT pg_database_size(current_database())")[0][0]
+    size = server.fetch(database, "SELECT pg_database_size(current_database())")[0][0]
     print(f"{meters:,} meters are {size / 1e6:,.0f} MB in PostGIS")
     rows += start(url)
-    rows += switch(url, network)
-    return rows + ask(url, network)
+    rows += switch(url, network, switched)
+    return rows + ask(url, network, asked)
 
 
 def main() -> None:
@@ -181,7 +184,7 @@ def main() -> None:
     parser.add_argument("--meters", type=int, default=1_000_000)
     meters = parser.parse_args().meters
     with private_postgres(OPTIONS) as server:
-        rows = run(meters, server)
+        rows = run(meters, server, DATABASE)
     print(f"{'':36} {'count':>6} {'p50 ms':>10} {'p99 ms':>10} {'worst ms':>10} {'rows':>9}")
     for row in rows:
         print(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from benchmarks.postgis import run
 from benchmarks.tiles import city
 from tests.postgres import Postgres
 from twin.engine import Twin
@@ -137,3 +138,11 @@ def test_people_read_by_index(postgres: Postgres, explained: str, network: Netwo
         for name, (query, values) in operational(network).items():
             assert not read_whole(postgres.explain(explained, query, *values)) & tables, name
         twin.switch([], normal=True)
+
+
+def test_the_benchmark_runs(postgres: Postgres) -> None:
+    with postgres.database() as name:
+        rows = run(500, postgres, name, asked=5, switched=5)
+    assert [row.what for row in rows][:2] == ["load 500 meters", "restart: whole process"]
+    assert {"element by mrid", "lines by box", "current outages"} <= {row.what for row in rows}
+    assert all(row.worst_ms >= row.p50_ms >= 0 for row in rows)
