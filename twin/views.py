@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 from twin.engine import Twin
@@ -12,6 +12,8 @@ from twin.state import Snapshot, State
 
 StateName = Literal["current", "normal"]
 STATES: tuple[StateName, ...] = get_args(StateName)
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+"""At most, between whoever asks, the server and its store."""
 NORMAL = "normal"
 """Key of every normal state; it is the same at all revisions of a model."""
 
@@ -93,7 +95,9 @@ class Views:
         self.scenarios = Scenarios(twin)
 
     def see(self, view: View) -> Seen:
-        """Raises UnknownScenario, ScenarioMoved, RevisionAhead or RevisionGone."""
+        """Raises UnknownScenario, ScenarioMoved, RevisionAhead, RevisionGone, or ViewError for an instant to come."""
+        if view.at is not None and view.at > datetime.now(UTC) + CLOCKS_DIFFER_BY:
+            raise ViewError("at", view.at.isoformat(), "it lies in the future, which has no state yet")
         if view.is_live:
             return self.live(view)
         if view.scenario is not None:

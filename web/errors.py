@@ -23,7 +23,7 @@ from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
-from twin.views import ScenarioMoved
+from twin.views import ScenarioMoved, ViewError
 from web.access import Forbidden, Unauthorized
 from web.links import LinkError, base_url
 
@@ -140,6 +140,7 @@ RULES: dict[type[Exception], Rule] = {
     UnknownScenario: Rule(
         404, "no-such-scenario", "No such scenario", lambda e: {"field": "scenario", "value": e.scenario_id}
     ),
+    ViewError: Rule(400, "invalid-value", "Invalid value", lambda e: {"field": e.field, "value": e.value}),
     ScenarioMoved: Rule(410, "gone", "Not served any more", lambda e: {"field": "scenario", "value": e.pinned}),
     RevisionGone: Rule(410, "gone", "Not served any more", lambda e: {"field": "revision", "value": e.revision}),
     RevisionAhead: Rule(

@@ -21,7 +21,7 @@ from twin.scenarios import UnknownScenario
 from twin.store import IdempotencyConflict, StaleRevision, StoreError, StoreInvalid, StoreLocked, StoreMissing
 from twin.traces import TraceError
 from twin.transitions import SwitchingError
-from twin.views import ScenarioMoved
+from twin.views import ScenarioMoved, ViewError
 from web import errors
 from web.access import Forbidden, Unauthorized
 from web.links import LinkError
@@ -37,6 +37,7 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (RevisionGone(1, "its network is not kept"), 410),
     (UnknownScenario("x"), 404),
     (ScenarioMoved("x@y"), 410),
+    (ViewError("at", "2999", "it lies in the future"), 400),
     (Unauthorized("sign in"), 401),
     (Forbidden("ann", "read", "operate"), 403),
     (errors.Overloaded(3), 503),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from tests.web.conftest import LAT, LNG, STEP, Client
@@ -123,6 +125,11 @@ def test_undone_steps_do_not_come_back_from_a_cache(client: Client) -> None:
         ("GET", f"{TILE}?scenario=none", None, 404, "scenario"),
         ("GET", f"{TILE}?scenario=none&at=2026-01-01T00:00:00Z", None, 400, "at"),
         ("GET", "/tiles/grid.json?scenario=none", None, 404, "scenario"),
+        *(
+            ("GET", f"{path}?at=2999-01-01T00:00:00Z", None, 400, "at")
+            for path in (TILE, "/tiles/grid.json", "/api/network", "/api/outages", "/api/elements/SW1")
+        ),
+        ("POST", "/api/traces", {"kind": "upstream", "start": ["SW1"], "at": "2999-01-01T00:00:00Z"}, 400, "at"),
     ],
 )
 def test_what_is_wrong_is_said(client: Client, method: str, path: str, body: object, status: int, field: str) -> None:
@@ -136,8 +143,9 @@ def test_tilejson_and_style_hand_the_view_on(client: Client) -> None:
     made = make(client)
     tiles = client.get("/tiles/grid.json", params={"scenario": made["id"]}).json()["tiles"]
     assert f"scenario={made['id']}" in tiles[0]
-    style = client.get("/style.json", params={"at": "2099-01-01T00:00:00Z"}).json()
-    assert "at=2099-01-01T00%3A00%3A00%2B00%3A00" in style["sources"]["hexes"]["url"]
+    (loaded,) = client.get("/api/events").json()["events"]
+    style = client.get("/style.json", params={"at": loaded["recorded_at"]}).json()
+    assert f"at={quote(loaded['recorded_at'], safe='')}" in style["sources"]["hexes"]["url"]
 
 
 def test_a_trace_in_a_scenario_and_at_an_instant(client: Client) -> None:
