@@ -205,9 +205,11 @@ def test_nothing_overlaps_or_is_clipped_with_every_tool_open(
     viewer.settled().look(f"tools-{size}")
     overlapping = viewer.ask(
         """() => {
-            const boxes = ['#top', '#banner', '#tools', '#legend', '#panel', '.maplibregl-ctrl-group', '.maplibregl-ctrl-scale']
-                .map(name => [name, document.querySelector(name).getBoundingClientRect()]);
-            const cross = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+            const names = ['#top', '#banner', '#tools', '#legend', '#panel',
+                '.maplibregl-ctrl-group', '.maplibregl-ctrl-scale'];
+            const boxes = names.map(name => [name, document.querySelector(name).getBoundingClientRect()]);
+            const along = (a, b, from, to) => a[from] < b[to] - 1 && b[from] < a[to] - 1;
+            const cross = (a, b) => along(a, b, 'left', 'right') && along(a, b, 'top', 'bottom');
             const full = name => name === '#panel' && document.querySelector('#sections').getBoundingClientRect();
             return boxes.flatMap(([one, a], at) => boxes.slice(at + 1)
                 .filter(([other, b]) => cross(full(one) || a, full(other) || b)).map(([other]) => `${one} ${other}`));

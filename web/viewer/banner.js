@@ -11,7 +11,7 @@ export function show(text, back) {
   return put(
     banner,
     h("strong", {}, "NOT LIVE"),
-    h("span", { id: "banner-text" }, text),
+    h("span", { id: "banner-text", title: text }, text),
     h("button", { type: "button", id: "back-to-live", onclick: back }, "Back to live"),
   );
 }

@@ -16,6 +16,7 @@ const REACH = 6; // pixels around a click
 const CLOSE = 16; // zoom at which a single point is shown
 const REMEMBERED = 5000; // tiles of each source, of which the engine may still hold some
 const GRID_SHOWN = 11; // first zoom at which elements, not cells, are drawn
+const narrow = matchMedia("(max-width: 760px)");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function webglWorks() {
@@ -48,7 +49,7 @@ export class NetworkMap {
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "bottom-right");
-    this.map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-right");
+    this.map.addControl(new maplibre.ScaleControl({ unit: "metric", maxWidth: narrow.matches ? 60 : 100 }), "bottom-right");
     this.map.on("style.load", () => this._overlay());
     this.map.on("sourcedata", (event) => this._remember(event));
     this.map.on("idle", () => this._again());

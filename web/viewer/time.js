@@ -38,8 +38,8 @@ function shown() {
 export function banner() {
   const { revision, at } = view.now();
   const event = revision === undefined ? null : log.at(revision);
-  if (at !== undefined) return `You see the network as it was at ${moment(at)}.`;
-  return `You see the past: revision ${count(revision)}${event ? `, ${moment(event.recorded_at)}` : ""}.`;
+  if (at !== undefined) return `The network as it was at ${moment(at)}.`;
+  return `The past: revision ${count(revision)}${event ? `, ${moment(event.recorded_at)}` : ""}.`;
 }
 
 export async function opened() {
@@ -88,7 +88,7 @@ export function draw() {
   const event = log.at(at);
   const text = `${moment(event.recorded_at)} · ${words(event)}`;
   slider.setAttribute("aria-valuetext", text);
-  put(parts.event, h("b", {}, view.isPast() ? text : `Live · ${text}`), h("small", {}, `Event ${count(at - log.first + 1)} of ${count(log.events.length)}${event.note ? ` · ${event.note}` : ""}`));
+  put(parts.event, h("b", {}, view.isLive() ? `Live · ${text}` : view.isPast() ? text : `Newest event: ${text}`), h("small", {}, `Event ${count(at - log.first + 1)} of ${count(log.events.length)}${event.note ? ` · ${event.note}` : ""}`));
   $("time-back").disabled = at <= log.first;
   $("time-on").disabled = at >= log.last;
   parts.play.disabled = log.first === log.last;

@@ -2,18 +2,18 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import { app } from "./app.js";
 import { notify } from "./dom.js";
 import * as requests from "./request.js";
 import * as traces from "./trace.js";
 import * as view from "./view.js";
 
 const MOST_LINES = 5000; // that are drawn from GeoJSON
-let app = null;
 let does = null;
 
-/** state: what the page holds, with `map`, `card` and `trace`; callbacks: {reveal(), select(mrid), apply(operations), edit(request)}. */
-export function setUp(state, callbacks) {
-  [app, does] = [state, callbacks];
+/** callbacks: {reveal(), select(mrid), apply(operations), edit(request)}. */
+export function setUp(callbacks) {
+  does = callbacks;
 }
 
 /** Traces and shows it; quiet: after a change of state, without moving the map. */

@@ -28,7 +28,7 @@ FILES = {
     "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",  # last: to make, it stands for all
 }
 
-# The same for the tests' vendor/, which is not shipped: how maps read an exported pyramid, and a check of accessibility.
+# The same for the tests' vendor/, which is not shipped: a check of accessibility, and how maps read a pyramid.
 TEST_FILES = {"axe.min.js": "axe-core/axe.min.js", "pmtiles.js": "pmtiles/dist/pmtiles.js"}
 
 
