@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from topology import extent, sums
 from topology.energize import Energizer, energize
 from topology.graph import Graph, build
+from topology.interval import interval
 from topology.loops import exclusive_weight
 from topology.masks import Ints, Masks
 from topology.measure import Row, bandwidth, median, row, spread
@@ -202,6 +204,7 @@ def tracing(case: Case) -> list[Row]:
         if taken:
             note = f"{np.median(sizes) / 1e3:,.1f} kB of answer"
             rows.append(row(what, case.name, case.nodes, spread(taken), float(np.median(sizes)), speed, note))
+    rows += _intervals(case, heads[:100], rng, energized, before, speed) + _summed(case, energized, speed)
     deepest = Start(np.array([int(graph.depth.argmax())]))
     state = (graph, conducting, sources, deepest)
     may = np.ones(graph.branch_count, np.bool_)
@@ -218,6 +221,55 @@ def tracing(case: Case) -> list[Row]:
     }
     rows += [row(what, case.name, case.nodes, median(call), size, speed) for what, (call, size) in calls.items()]
     return rows
+
+
+def _intervals(
+    case: Case, heads: Ints, rng: np.random.Generator, energized: Masks, before: NDArray[np.int64], speed: float
+) -> list[Row]:
+    """The same where the answer is one run of numbers: found, checked to be exact, and weighed, but not listed."""
+    rows = []
+    for what, starts in (
+        ("interval and customers, any node", rng.integers(0, case.nodes, 200)),
+        ("interval and customers, a feeder", heads),
+    ):
+        taken, missed = [], 0
+        for node in starts.tolist():
+            begins = time.perf_counter()
+            found = interval(case.graph, case.conducting, case.sources, energized, node=node)
+            if found is not None:
+                found.weight(before)
+            taken.append(time.perf_counter() - begins)
+            missed += found is None
+        note = f"{missed} of {len(starts)} are no single run"
+        rows.append(row(what, case.name, case.nodes, spread(taken), 0, speed, note))
+    return rows
+
+
+def _summed(case: Case, energized: Masks, speed: float) -> list[Row]:
+    """Traces of everything with their sums, bounds and counts, and no element listed."""
+    graph, conducting, sources = case.graph, case.conducting, case.sources
+    nodes, branches = case.nodes, graph.branch_count
+    random = np.random.default_rng(5)
+    classes = random.integers(0, 3, branches).astype(np.uint8)
+    sizes, lnglat = random.random(branches), random.random((nodes, 2))
+    points, weights = np.arange(nodes, dtype=np.int32), np.ones(nodes, np.int64)
+    service = np.full(nodes, 7, np.uint8)
+    top, middle = Start(np.array([int(graph.branch_v[case.breaker()])])), Start(np.array([nodes // 2]))
+    ways: dict[str, Callable[[], extent.Extent]] = {
+        "connected to the middle": lambda: extent.connected(graph, conducting, sources, middle),
+        "downstream of the breaker": lambda: extent.downstream(graph, conducting, sources, top, energized=energized),
+    }
+
+    def summed(way: Callable[[], extent.Extent]) -> None:
+        found = way()
+        sums.by_class(found, classes, sizes, 3)
+        sums.points(found, points, service, weights)
+        sums.bounds(graph, found, lnglat)
+
+    return [
+        row(f"sums of all that is {what}", case.name, nodes, median(lambda way=way: summed(way)), 0, speed)  # type: ignore[misc]
+        for what, way in ways.items()
+    ]
 
 
 def customers(nodes: Ints, before: NDArray[np.int64]) -> int:
