@@ -179,6 +179,11 @@ def test_a_link_to_an_instant(show: Show, address: str, history: list[dict[str, 
     viewer.page.wait_for_selector("#banner-text:has-text('as it was at')")
     viewer.look("time-small")
     assert viewer.number("#kpi-out") == element(address, BREAKER)["customers_downstream"]
+    viewer.page.fill("#time-instant", "2999-01-01T00:00:00")
+    viewer.page.wait_for_selector("#notes .error:has-text('has not come yet')")
+    viewer.page.fill("#time-instant", "1999-01-01T00:00:00")
+    viewer.page.wait_for_selector("#notes .error:has-text('choose a later instant')")
+    assert "at=" in viewer.page.url
     viewer.page.click("#time-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
     viewer.page.wait_for_function("() => document.getElementById('kpi-out').textContent === '0'")

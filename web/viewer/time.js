@@ -109,14 +109,17 @@ const show = (revision, options) => does.look({ revision }, options);
 
 function go() {
   stop();
-  const { valueAsDate, value } = parts.instant;
-  const instant = valueAsDate ?? new Date(value);
+  const instant = new Date(parts.instant.value);
   if (Number.isNaN(instant.getTime())) return;
+  if (instant > new Date()) {
+    notify("This instant has not come yet: choose an earlier one.", "error");
+    return;
+  }
   if (instant < new Date(log.events[0].recorded_at)) {
     notify(`The log goes back to ${moment(log.events[0].recorded_at)}: choose a later instant.`, "error");
     return;
   }
-  does.look({ at: new Date(value).toISOString() });
+  does.look({ at: instant.toISOString() });
 }
 
 /** From the beginning, if the end is shown; one event after the other, each when the one before is there. */
