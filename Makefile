@@ -39,7 +39,7 @@ demo: install $(STAMPS)/demo
 
 test: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python tests/system_packages.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile # a worker a core, files whole
 
 test-long: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python tests/system_packages.py --long
