@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from topology.islands import islands
@@ -20,10 +21,11 @@ from twin.components import (
     CONNECTIVITY_NODE,
     ENERGY_CONSUMER,
     POWER_TRANSFORMER,
+    SWITCH,
     Component,
 )
 from twin.elements import place
-from twin.geometry import distance_m
+from twin.geometry import EARTH_RADIUS_M, distance_m
 from twin.mrids import Element
 from twin.network import Network
 
@@ -32,6 +34,9 @@ Severity = Literal["error", "warning", "info"]
 OUTLIER_FACTOR = 3.0
 OUTLIER_SLACK_M = 1_000.0
 """A line is doubtful when its ends are further apart than this factor of its length plus this slack."""
+
+NEAR_M = 1.0
+"""Another feeder this close to an end that hangs on nothing is what it may be meant to join."""
 
 FIRST_MRIDS = 20
 """How many ids of an island a finding names."""
@@ -69,6 +74,7 @@ def findings(network: Network) -> list[Finding]:
         _consumer_phases,
         _voltage_mismatch,
         _self_loops,
+        _dangling_switches,
         _outliers,
         _unplaced,
     )
@@ -159,6 +165,52 @@ def _self_loops(network: Network) -> Iterator[Finding]:
         for row in np.flatnonzero(table["node1"] == table["node2"]).tolist():
             message = f"Both ends of {table['mrid'][row]!r} are at the same node."
             yield _finding(network, "self_loop", "warning", component, [row], message)
+
+
+def _dangling_switches(network: Network) -> Iterator[Finding]:
+    """Open switches with an end where nothing else is: a tie that the data does not join to its other side."""
+    switches = network.switches
+    used = np.zeros(len(network.nodes), dtype=np.int64)
+    for component in BRANCH_COMPONENTS:
+        table = network.tables[component.table]
+        used += np.bincount(table["node1"], minlength=len(used)) + np.bincount(table["node2"], minlength=len(used))
+    for table in (network.sources, network.consumers):
+        used += np.bincount(table["node"], minlength=len(used))
+    ends = np.stack([switches["node1"], switches["node2"]], axis=1)
+    alone = (used[ends] == 1) & (switches["normal_open"] != 0)[:, None]
+    rows = np.flatnonzero(alone.any(axis=1))
+    if len(rows) == 0:
+        return
+    tree = shapely.STRtree(np.asarray(shapely.points(network.node_lnglat)))
+    for row in rows.tolist():
+        mrid = str(switches["mrid"][row])
+        if alone[row].all():
+            message = f"Nothing else is at either end of {mrid!r}, which is open."
+        else:
+            end = network.nodes["mrid"][ends[row][alone[row]][0]]
+            message = f"{mrid!r} is open and nothing else is at its end {end!r}: as a tie it leads nowhere."
+        near = _other_feeder_near(network, tree, ends[row])
+        if near is not None:
+            message += (
+                f" {network.nodes['mrid'][near]!r} of another feeder is within {NEAR_M:g} m: is it meant to join it?"
+            )
+        yield _finding(network, "dangling_switch", "warning", SWITCH, [row], message)
+
+
+def _other_feeder_near(network: Network, tree: shapely.STRtree, ends: NDArray[np.int32]) -> int | None:
+    """A node of the switch's voltage, of a feeder that neither end belongs to, within reach of the first end placed."""
+    lnglat, volts = network.node_lnglat, network.nodes["nominal_voltage_v"]
+    placed = ends[~np.isnan(lnglat[ends]).any(axis=1)]
+    if len(placed) == 0:
+        return None
+    at = lnglat[placed[:1]]
+    reach = np.degrees(NEAR_M / EARTH_RADIUS_M) / max(float(np.cos(np.radians(at[0, 1]))), 0.01)
+    around = tree.query(shapely.points(at[0]), predicate="dwithin", distance=reach)
+    feeder = network.node_feeder[around]
+    own = np.nanmax(volts[ends]) if not np.isnan(volts[ends]).all() else np.nan
+    fits = (feeder >= 0) & ~np.isin(feeder, network.node_feeder[ends]) & ~(np.abs(volts[around] - own) > 0.1 * own)
+    fits &= distance_m(np.repeat(at, len(around), axis=0), lnglat[around]) <= NEAR_M
+    return int(around[np.argmax(fits)]) if fits.any() else None
 
 
 def _outliers(network: Network) -> Iterator[Finding]:

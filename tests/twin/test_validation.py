@@ -27,6 +27,23 @@ LINE = "c1:S-1 c2:1-2"
             [("voltage_mismatch", "warning", {"c2"})],
         ),
         ({"branches": "c1:S-1 c2:1-1"}, [("self_loop", "warning", {"c2"})]),
+        (
+            {"branches": "c1:S-1 c2:1-2 b3:2-3", "opened": "b3"},
+            [("not_supplied", "error", {"3"}), ("dangling_switch", "warning", {"b3"})],
+        ),
+        (
+            {"branches": "c1:S-1 c2:1-2 b3:3-4", "opened": "b3"},
+            [
+                ("not_supplied", "error", {"3"}),
+                ("not_supplied", "error", {"4"}),
+                ("dangling_switch", "warning", {"b3"}),
+            ],
+        ),
+        (
+            {"branches": "c1:S-1 c2:1-2 b3:2-3", "opened": "b3", "consumers": {"x": "3"}},
+            [("not_supplied", "error", {"3"})],
+        ),
+        ({"branches": "c1:S-1 c2:1-2 b3:2-3"}, []),
         ({"more": {"nodes": {"lng": [9.0, 9.0, 10.0]}}}, [("coordinate_outlier", "warning", {"c2"})]),
         ({"more": {"nodes": {"lng": [9.0, 9.0, np.nan]}}}, [("unplaced", "warning", {"2"})]),
     ],
@@ -44,3 +61,22 @@ def test_kinds(options, expected):
 def test_sources_out_of_service():
     (first, _) = findings(draw(LINE, more={"sources": {"in_service": False}}))
     assert "none of its 1 sources is in service" in first.message
+
+
+def test_a_tie_to_nowhere_names_the_other_feeder_beside_it():
+    grid = "b1:S-1 c2:1-2 b3:2-3 b4:T-5 c5:5-6"
+    lng = [9.0, 9.001, 9.002, 9.002, 9.01, 9.011, 9.002005]
+    options = {"sources": "S T", "opened": "b3", "feeders": [("b1", "1"), ("b4", "5")]}
+    said = [
+        f.message for f in findings(draw(grid, more={"nodes": {"lng": lng}}, **options)) if f.kind == "dangling_switch"
+    ]
+    assert (
+        len(said) == 1
+        and "nothing else is at its end '3'" in said[0]
+        and "'6' of another feeder is within 1 m" in said[0]
+    )
+    lng[-1] = 9.002050
+    (far,) = [
+        f.message for f in findings(draw(grid, more={"nodes": {"lng": lng}}, **options)) if f.kind == "dangling_switch"
+    ]
+    assert "another feeder" not in far
