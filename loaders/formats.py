@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from loaders.cim import is_cim, read_cim
 from loaders.opendss import is_opendss, read_opendss
 from loaders.pandapower import is_pandapower, read_pandapower
 from loaders.report import LoadError, LoadReport
@@ -46,6 +47,7 @@ FORMATS = (
     Format(
         "opendss", "a .dss file, a folder with its master, or a tar archive of that folder", is_opendss, read_opendss
     ),
+    Format("cim", "CIM RDF/XML: a .xml or .rdf file, a folder or a zip archive of such", is_cim, read_cim),
 )
 NAMES = ", ".join(known.name for known in FORMATS)
 """Of every format, for people to read."""
