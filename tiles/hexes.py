@@ -175,7 +175,7 @@ class HexPyramid:
 
     def _supply_after(self, before: Snapshot, known: HexSupply, after: Snapshot) -> HexSupply:
         """From the change at the nodes that changed only."""
-        consumers = self._consumers_at(np.flatnonzero(before.energized != after.energized))
+        consumers = self.network.consumers_at(np.flatnonzero(before.energized != after.energized))
         position = self._consumer_position[consumers]
         out_before, live_before = self._finest(before, consumers)
         out_after, live_after = self._finest(after, consumers)
@@ -183,12 +183,6 @@ class HexPyramid:
         np.add.at(out, position[position >= 0], (out_after - out_before)[position >= 0])
         np.add.at(live, position[position >= 0], (live_after - live_before)[position >= 0])
         return self._upwards(out, live)
-
-    def _consumers_at(self, nodes: Longs) -> Longs:
-        ptr = self.network.consumer_ptr
-        sizes = ptr[nodes + 1] - ptr[nodes]
-        first = np.cumsum(sizes) - sizes
-        return np.repeat(ptr[nodes] - first, sizes) + np.arange(sizes.sum())
 
     def _finest(self, snapshot: Snapshot, consumers: NDArray[np.integer[Any]]) -> tuple[Longs, Longs]:
         """Customers out and customers with all their phases, of some consumers."""

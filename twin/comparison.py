@@ -22,18 +22,23 @@ class Supply:
     @classmethod
     def of(cls, network: Network, mask: NDArray[np.uint8]) -> Supply:
         """Nodes where the mask (uint8 (nodes,)) holds a phase; customers who have one of them among their own."""
-        hit = touched_consumers(network, mask)
-        return cls(int(np.count_nonzero(mask)), int(network.consumer_customers[hit].sum()))
+        nodes = np.flatnonzero(mask)
+        consumers = _touched(network, mask, nodes)
+        return cls(len(nodes), int(network.consumer_customers[consumers].sum()))
 
     def to_json(self) -> dict[str, int]:
         """As HTTP answers have it."""
         return {"nodes": self.nodes, "customers": self.customers}
 
 
-def touched_consumers(network: Network, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """bool (consumers,): whether a service phase of each is in the mask of its node."""
-    hit: NDArray[np.bool_] = (mask[network.consumers["node"]] & network.consumers["phases"] & phases.ABC) != 0
-    return hit
+def _touched(network: Network, mask: NDArray[np.uint8], nodes: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Rows of the consumers at some nodes who have a service phase in the mask (uint8 (nodes,)) there.
+
+    Looks at these nodes' consumers only: most changes touch few of a million.
+    """
+    rows = network.consumers_at(nodes)
+    table = network.consumers
+    return rows[mask[table["node"][rows]] & table["phases"][rows] & phases.ABC != 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +92,18 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
     return Comparison(
         Supply.of(network, lost),
         Supply.of(network, gained),
-        tuple(_by_feeder(network, touched_consumers(network, lost), touched_consumers(network, gained))),
+        tuple(_by_feeder(network, *(_touched(network, mask, np.flatnonzero(mask)) for mask in (lost, gained)))),
         tuple((str(mrids[row]), int(before.state.open[row]), int(after.state.open[row])) for row in moved),
     )
 
 
-def _by_feeder(network: Network, lost: NDArray[np.bool_], gained: NDArray[np.bool_]) -> list[FeederChange]:
-    feeder = network.node_feeder[network.consumers["node"]]
-    customers = network.consumer_customers
+def _by_feeder(network: Network, lost: NDArray[np.int64], gained: NDArray[np.int64]) -> list[FeederChange]:
     size = len(network.feeders) + 1  # the last one counts what belongs to none, whose row is -1
-    totals = [
-        np.bincount(feeder[hit] % size, customers[hit], minlength=size).astype(np.int64) for hit in (lost, gained)
-    ]
+    totals = []
+    for consumers in (lost, gained):
+        feeder = network.node_feeder[network.consumers["node"][consumers]] % size
+        customers = np.bincount(feeder, network.consumer_customers[consumers], minlength=size)
+        totals.append(customers.astype(np.int64))
     changes = []
     for row in np.flatnonzero(totals[0] + totals[1]).tolist():
         known = row < len(network.feeders)

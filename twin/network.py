@@ -304,6 +304,13 @@ class Network:
         """int64 (nodes + 1,): consumers at node n are rows `consumer_ptr[n]:consumer_ptr[n + 1]`."""
         return np.searchsorted(self.consumers["node"], np.arange(len(self.nodes) + 1)).astype(np.int64)
 
+    def consumers_at(self, nodes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """int64 (n,): rows of the consumers at some nodes, node by node."""
+        first = self.consumer_ptr[nodes]
+        count = self.consumer_ptr[nodes + 1] - first
+        rows: NDArray[np.int64] = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+        return rows
+
     @cached_property
     def customers(self) -> int:
         """Customers of the whole network."""

@@ -47,9 +47,8 @@ def _told(
 
 def consumers_of(network: Network, trace: Trace) -> NDArray[np.intp]:
     """Rows of the consumers on the traced nodes that are connected to a traced phase, ascending."""
-    first = network.consumer_ptr[trace.nodes]
-    count = network.consumer_ptr[trace.nodes + 1] - first
-    rows = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    rows = network.consumers_at(trace.nodes)
+    count = network.consumer_ptr[trace.nodes + 1] - network.consumer_ptr[trace.nodes]
     met = np.repeat(trace.node_phases, count) & network.consumers["phases"][rows] != 0
     return np.sort(rows[met])
 

@@ -69,7 +69,7 @@ def _restored(
         row, _ = _checked(network, Operation(position.mrid, open=True))
         opened[row] = position.open
         moved = position.since or otherwise
-        if moved is not None:
+        if moved is not None and position.open != network.switches["normal_open"][row]:
             since[row] = moved
     return opened, since
 
