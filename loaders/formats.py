@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from loaders.bdgd import is_bdgd, read_bdgd
 from loaders.cim import is_cim, read_cim
+from loaders.layers import is_layers, read_layers
 from loaders.opendss import is_opendss, read_opendss
 from loaders.pandapower import is_pandapower, read_pandapower
 from loaders.report import LoadError, LoadReport
@@ -41,6 +43,13 @@ def _simbench(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[
     return read_simbench(source, progress=progress)
 
 
+def _layers(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[Network, LoadReport]:
+    raise LoadError(
+        f"{source} holds GIS layers: say with --mapping what they are; "
+        f"`gridtwin load {source} --suggest-mapping FILE` writes a first mapping"
+    )
+
+
 FORMATS = (
     Format("simbench", "a folder with Node.csv and Coordinates.csv", is_simbench, _simbench),
     Format("pandapower", "a JSON file that pandapower wrote", is_pandapower, read_pandapower),
@@ -48,23 +57,35 @@ FORMATS = (
         "opendss", "a .dss file, a folder with its master, or a tar archive of that folder", is_opendss, read_opendss
     ),
     Format("cim", "CIM RDF/XML: a .xml or .rdf file, a folder or a zip archive of such", is_cim, read_cim),
+    Format("bdgd", "a geodatabase of ANEEL's BDGD, zipped or not", is_bdgd, read_bdgd),
+    Format("layers", "GIS layers and a mapping of them", is_layers, _layers),
 )
 NAMES = ", ".join(known.name for known in FORMATS)
 """Of every format, for people to read."""
 
 
 def read(
-    source: Path, format_name: str = "auto", *, crs: str | None = None, progress: Progress = lambda step: None
+    source: Path,
+    format_name: str = "auto",
+    *,
+    crs: str | None = None,
+    mapping: Path | None = None,
+    progress: Progress = lambda step: None,
 ) -> tuple[Network, LoadReport]:
     """Reads a source of the named format, or of the one it looks like.
 
     crs: the coordinate system of its coordinates, such as EPSG:25832, for a format that does not know it itself.
-    Raises LoadError with one sentence for a source that is not there, of no known format, or not whole.
+    mapping: a TOML file that says what GIS layers are, which then is the format. Raises LoadError with one sentence
+    for a source that is not there, of no known format, or not whole.
     """
     if not source.exists():
         raise LoadError(f"{source} is not there")
-    chosen = _named(format_name) if format_name != "auto" else _recognised(source)
+    if mapping is not None and format_name not in ("auto", "layers"):
+        raise LoadError(f"--mapping is for GIS layers, and --format is {format_name!r}: leave one of them out")
     try:
+        if mapping is not None:
+            return read_layers(source, mapping, crs=crs, progress=progress)
+        chosen = _named(format_name) if format_name != "auto" else _recognised(source)
         return chosen.read(source, crs=crs, progress=progress)
     except (TableError, NetworkError, DuplicateMrid) as error:
         raise LoadError(f"{source}: {error}") from error

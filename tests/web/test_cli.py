@@ -52,6 +52,24 @@ def store(tmp_path: Path, source: Folder, run: Run) -> Path:
     return path
 
 
+def test_a_mapping_is_suggested_and_then_read(tmp_path: Path, run: Run) -> None:
+    layers = tmp_path / "layers"
+    layers.mkdir()
+    (layers / "lines.csv").write_text('id,wkt\n1,"LINESTRING (9 52, 9.01 52)"\n', encoding="utf-8")
+    (layers / "sources.csv").write_text("id,lon,lat\n1,9,52\n", encoding="utf-8")
+    mapping, store = tmp_path / "first.toml", tmp_path / "layers.gpkg"
+    assert run("load", layers, "--suggest-mapping", mapping)[0] == 0
+    assert run("load", layers, "--suggest-mapping", "-")[1] == mapping.read_text(encoding="utf-8")
+    code, _, err = run("load", layers, "--suggest-mapping", mapping)
+    assert code == 2 and "is there already" in err
+    code, _, err = run("load", layers, "--suggest-mapping", tmp_path / "no" / "folder.toml")
+    assert code == 2 and "folder.toml" in err
+    code, _, err = run("load", layers, "--mapping", mapping)
+    assert code == 2 and "--store" in err and not store.exists()
+    code, out, _ = run("load", layers, "--mapping", mapping, "--store", store, "--json")
+    assert code == 0 and json.loads(out)["used"] == {"lines": 1, "sources": 1}
+
+
 def test_load_reports_what_it_read(tmp_path: Path, source: Folder, run: Run) -> None:
     code, out, _ = run("load", source.path, "--store", tmp_path / "grid.gpkg", "--json")
     report = json.loads(out)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from loaders import formats
+from loaders.layers_source import LayerSource
+from loaders.layers_suggest import suggested
 from loaders.report import LoadError, LoadReport
 from twin.engine import Twin
 from twin.events import ModelReplaced
@@ -20,17 +22,33 @@ from web.commands.options import AsJson, Crs, Format, Note
 
 StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: grid.gpkg, or postgresql://…")]
 
+OptionalStore = Annotated[str | None, typer.Option("--store", help="Where to keep it: grid.gpkg, or postgresql://…")]
+MappingFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="For GIS layers: a TOML file that says which layer is what")
+]
+SuggestMapping = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Only write a first mapping for GIS layers, to a new file, or - for the screen"),
+]
+
 
 def load(
     source: Annotated[Path, typer.Argument(help="A folder or file to read")],
-    store: StoreOption,
+    store: OptionalStore = None,
     format_: Format = "auto",
     crs: Crs = None,
+    mapping: MappingFile = None,
+    suggest_mapping: SuggestMapping = None,
     note: Note = "",
     json: AsJson = False,
 ) -> None:
     """Read a network, check that it is whole, store it, and report what was read, used and left out."""
-    network, report = read(source, format_, crs)
+    if suggest_mapping is not None:
+        suggest(source, suggest_mapping)
+        return
+    if store is None:
+        raise typer.BadParameter("it is needed: grid.gpkg, or postgresql://…", param_hint="--store")
+    network, report = read(source, format_, crs, mapping)
     found = findings(network)
     dead = [finding for finding in found if finding.kind == "no_source"]
     if dead:
@@ -49,9 +67,29 @@ def load(
         console.say(f"{len(found)} findings: see `gridtwin check {redacted(store)}`.")
 
 
-def read(source: Path, format_name: str, crs: str | None = None) -> tuple[Network, LoadReport]:
+def suggest(source: Path, target: Path) -> None:
+    """Writes a first mapping for a source; a file that is there already is left alone."""
+    if not source.exists():
+        raise LoadError(f"{source} is not there")
+    text = suggested(LayerSource(source))
+    if str(target) == "-":
+        console.write(text)
+        return
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise LoadError(f"--suggest-mapping: {target} is there already; name a new file") from error
+    except OSError as error:
+        raise LoadError(f"--suggest-mapping: {target} cannot be written: {error.strerror}") from error
+    console.say(f"A first mapping is in {target}: check it, then load with --mapping {target}.")
+
+
+def read(
+    source: Path, format_name: str, crs: str | None = None, mapping: Path | None = None
+) -> tuple[Network, LoadReport]:
     with console.progress(f"loading {source.name}") as step:
-        return formats.read(source, format_name, crs=crs, progress=step)
+        return formats.read(source, format_name, crs=crs, mapping=mapping, progress=step)
 
 
 def keep(network: Network, url: str, note: str) -> tuple[str, ...]:

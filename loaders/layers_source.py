@@ -1,0 +1,177 @@
+"""GIS layers as GDAL reads them: what a source holds, and its columns and shapes in EPSG:4326."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pyogrio
+import pyogrio.errors
+import pyogrio.raw
+import shapely
+from numpy.typing import NDArray
+
+from loaders.report import LoadError
+
+SUFFIXES = (".gpkg", ".shp", ".gdb", ".geojson", ".json", ".geojsonl", ".fgb", ".parquet", ".csv", ".zip", ".sqlite")
+"""Of files and folders that are tried as layers."""
+_GDAL_ERRORS = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.FieldError,
+    pyogrio.errors.GeometryError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """A layer before it is read."""
+
+    name: str
+    file: Path
+    geometry: str
+    """`Point`, `LineString`, …; empty for a table."""
+    columns: tuple[str, ...]
+    count: int
+    crs: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """Rows of a layer: ids of its features, the columns asked for, and its shapes as they are stored."""
+
+    name: str
+    file: Path
+    fids: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+    shapes: NDArray[Any] | None
+    """object (rows,): shapely geometries, None where not given; None for a table."""
+    crs: str | None
+
+
+class LayerSource:
+    """A file, a FileGDB, or a folder of files, each with one layer or many."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        """What GDAL said while reading, each once."""
+        self._infos: dict[str, LayerInfo] = {}
+
+    @cached_property
+    def layers(self) -> dict[str, Path]:
+        """The file of each layer; raises LoadError for a source that GDAL cannot open, or two layers of one name."""
+        found: dict[str, Path] = {}
+        for file in self._files():
+            with self._complaints(file, ""):
+                names = [str(name) for name, _ in pyogrio.list_layers(file).tolist()]
+            for name in names:
+                if name in found:
+                    raise LoadError(f"{found[name]} and {file} both have a layer {name!r}")
+                found[name] = file
+        if not found:
+            raise LoadError(f"{self.path} holds no layer that GDAL reads ({', '.join(SUFFIXES)})")
+        return found
+
+    def info(self, name: str) -> LayerInfo:
+        """A layer's columns and size; raises LoadError for one that is not there."""
+        if name not in self.layers:
+            raise LoadError(f"{self.path} has no layer {name!r}; it has {', '.join(self.layers)}")
+        if name not in self._infos:
+            with self._complaints(self.layers[name], f" layer {name}"):
+                self._infos[name] = _info(self.layers[name], name)
+        return self._infos[name]
+
+    def infos(self) -> dict[str, LayerInfo]:
+        """Of all layers, by name."""
+        return {name: self.info(name) for name in self.layers}
+
+    def read(self, name: str, columns: Sequence[str]) -> Layer:
+        """A layer with the given columns; raises LoadError naming file, layer and column."""
+        info = self.info(name)
+        for column in columns:
+            if column not in info.columns:
+                has = ", ".join(info.columns)
+                raise LoadError(f"{info.file} layer {name}: there is no column {column!r}; it has {has}")
+        with self._complaints(info.file, f" layer {name}"):
+            meta, fids, shapes, fields = pyogrio.raw.read(
+                info.file, layer=name, columns=list(columns), return_fids=True, force_2d=True
+            )
+        given = dict(zip(meta["fields"].tolist(), fields, strict=True))
+        return Layer(
+            name, info.file, fids, given, None if shapes is None else self._shapes(info, fids, shapes), meta["crs"]
+        )
+
+    def _shapes(self, info: LayerInfo, fids: NDArray[np.int64], wkb: NDArray[Any]) -> NDArray[Any]:
+        shapes = shapely.from_wkb(wkb, on_invalid="ignore")
+        broken = np.array([raw is not None for raw in wkb], dtype=np.bool_) & shapely.is_missing(shapes)
+        if broken.any():
+            raise LoadError(
+                f"{info.file} layer {info.name} feature {fids[int(np.argmax(broken))]}: its shape is broken"
+            )
+        return np.asarray(shapes, dtype=object)
+
+    def _files(self) -> list[Path]:
+        if not self.path.is_dir() or self.path.suffix.lower() == ".gdb":
+            return [self.path]
+        return sorted(each for each in self.path.iterdir() if each.suffix.lower() in SUFFIXES)
+
+    def _complaints(self, file: Path, where: str) -> _Complaints:
+        return _Complaints(self.warnings, f"{file}{where}")
+
+
+class _Complaints:
+    """Turns GDAL's errors into LoadError, and keeps its warnings, each once."""
+
+    def __init__(self, kept: list[str], where: str) -> None:
+        self.kept, self.where = kept, where
+        self._catching = warnings.catch_warnings(record=True)
+
+    def __enter__(self) -> None:
+        self._caught = self._catching.__enter__()
+        warnings.simplefilter("always")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._catching.__exit__(None, None, None)
+        for each in self._caught or ():
+            said = f"{self.where}: {each.message}"
+            if said not in self.kept:
+                self.kept.append(said)
+        if isinstance(error, (*_GDAL_ERRORS, UnicodeDecodeError)):
+            raise LoadError(f"{self.where}: GDAL cannot read it: {error}") from error
+
+
+def _info(file: Path, name: str) -> LayerInfo:
+    info = pyogrio.read_info(file, layer=name, force_feature_count=True)
+    kind = (info["geometry_type"] or "").removesuffix(" Z").removesuffix(" ZM").removeprefix("2.5D ")
+    return LayerInfo(name, file, kind, tuple(map(str, info["fields"])), int(info["features"]), info["crs"])
+
+
+def to_degrees(shapes: NDArray[Any], crs: str | None, where: str) -> NDArray[Any]:
+    """The shapes in EPSG:4326; raises LoadError for a system that is not known, or none and no degrees.
+
+    shapes: object (rows,), None where not given. where: the file and layer, for errors.
+    """
+    if crs is not None and crs != "EPSG:4326":
+        try:
+            series = geopandas.GeoSeries(shapes, crs=crs)
+        except RuntimeError as error:  # of pyproj, which geopandas brings along
+            raise LoadError(
+                f"{where}: crs is {crs!r}, which is no known coordinate system; EPSG:25832 is one"
+            ) from error
+        shapes = series.to_crs("EPSG:4326").to_numpy()
+    bounds = shapely.bounds(shapes)
+    given = ~np.isnan(bounds).any(axis=1)
+    wrong = given & ~(np.abs(bounds) <= (180, 90, 180, 90)).all(axis=1)
+    if wrong.any():
+        x, y = bounds[int(np.argmax(wrong)), :2]
+        what = f"in {crs} that is no place on earth" if crs else "no degrees, and the layer names no system: give --crs"
+        raise LoadError(f"{where}: row {int(np.argmax(wrong)) + 1} is at {x:g}, {y:g}; {what}")
+    return np.asarray(shapes, dtype=object)
