@@ -95,6 +95,7 @@ class _Reader:
         self.name = source.stem
         self.report = LoadReport(str(source), "cim")
         self.equipment = model["equipment"]
+        _check_ids(model)
         self.kilo, self.mega = (1e3, 1e6) if model.has_header else (1.0, 1.0)
         self.nodes = Nodes(model, self.report)
         self.phases = Phases(model, self.nodes)
@@ -448,3 +449,15 @@ class _Reader:
             self.report.use(name, count, 0)
             ids = [*first, *[""] * (count - len(first))]
             self.report.skip(name, _REASONS.get(name, _OTHER), ids)
+
+
+def _check_ids(model: Model) -> None:
+    """Raises LoadError where two objects of different kinds have one id."""
+    groups = [model[name] for name in ("equipment", "containers", "nodes", "usage_points")]
+    for at, group in enumerate(groups):
+        for other in groups[at + 1 :]:
+            found = other.find(group["key"])
+            if (found >= 0).any():
+                row = int(np.argmax(found >= 0))
+                what = f"{other.class_names()[found[row]]} in line {other['line'][found[row]]} has that id too"
+                raise group.fail(row, "key", what)

@@ -34,7 +34,11 @@ def key_of(name: str) -> int:
 
 def plain_id(reference: str) -> str:
     """`#_x`, `_x`, `urn:uuid:x` and `http://…#_x` are all `x`."""
-    name = reference.rpartition("#")[2]
+    return plain_mrid(reference.rpartition("#")[2])
+
+
+def plain_mrid(name: str) -> str:
+    """`_x` and `urn:uuid:x` are both `x`."""
     return name.removeprefix("urn:uuid:").removeprefix("_")
 
 
@@ -207,9 +211,11 @@ class Objects:
         class_name = self.group.classes[self["class"][row]]
         file, line = int(self["file"][row]), int(self["line"][row])
         names = [name for name, known in self.group.properties.items() if known.column == column]
-        own = [name for name in names if name.startswith(class_name.lower())]
+        own = [name for name in names if name.startswith(class_name)]
         if value is None and self["key"].dtype == self[column].dtype and self[column][row]:
             value = self._look_up(file, line, int(self[column][row]))
-        said = f"{(own or names)[0]} is {value!r}" if value is not None else f"{(own or names)[0]} is not given"
         name = self._look_up(file, line, int(self["key"][row]))
+        if column == "key":
+            return LoadError(f"{self._shown[file]} line {line}: {class_name}: rdf:ID is {name!r}; {what}")
+        said = f"{(own or names)[0]} is {value!r}" if value is not None else f"{(own or names)[0]} is not given"
         return LoadError(f"{self._shown[file]} line {line}: {class_name} {name}: {said}; {what}")

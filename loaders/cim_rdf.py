@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import IO, Any
 from xml.parsers import expat
 
-from loaders.cim_columns import Filling, Objects, key_of, plain_id
+from loaders.cim_columns import Filling, Objects, key_of, plain_id, plain_mrid
 from loaders.cim_files import CimFile
 from loaders.cim_schema import GROUPS, Group, Property, phases_of
 from loaders.report import FIRST_IDS, LoadError
@@ -197,7 +197,7 @@ class _Reading:
                 self.class_name = resource.rpartition("#")[2]
                 self.group = _CLASSES.get(self.class_name)
             return
-        known = self.group.properties.get(local.lower())
+        known = self.group.properties.get(local) or self.group.by_case.get(local.lower())
         if known is None:
             return
         self.property = local
@@ -240,7 +240,7 @@ class _Reading:
         else:
             if "\0" in text:
                 raise self._fail(self.property, text, "text without NUL is needed")
-            self.values[known.column] = plain_id(text) if known.column == "mrid" else text
+            self.values[known.column] = plain_mrid(text) if known.column == "mrid" else text
 
     def _number(self, text: str, known: Property) -> float:
         try:

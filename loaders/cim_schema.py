@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["text", "reference", "real", "whole", "flag", "phases", "crs"]
@@ -16,7 +16,7 @@ _UNKNOWN_PHASES = frozenset({"none", "X", "XN", "XY", "XYN", "XYZ", "XYZN"})
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property by its name in lower case (`conductor.length`): the column it goes to, and what its text must be."""
+    """The column that a property goes to, and what its text must be."""
 
     column: str
     kind: Kind
@@ -31,6 +31,12 @@ class Group:
     name: str
     classes: tuple[str, ...]
     properties: dict[str, Property]
+    """By name."""
+    by_case: dict[str, Property] = field(default_factory=dict, init=False)
+    """By name in lower case: versions of CIM differ in capitals."""
+
+    def __post_init__(self) -> None:
+        self.by_case.update({name.lower(): known for name, known in self.properties.items()})
 
 
 LINES = ("ACLineSegment", "SeriesCompensator", "EquivalentBranch")
@@ -52,8 +58,8 @@ def _references(**columns: str) -> dict[str, Property]:
 
 
 _IDENTIFIED = {
-    "identifiedobject.name": Property("name", "text"),
-    "identifiedobject.mrid": Property("mrid", "text"),
+    "IdentifiedObject.name": Property("name", "text"),
+    "IdentifiedObject.mRID": Property("mrid", "text"),
 }
 _POWER = {"low": -1e12, "high": 1e12}
 
@@ -64,25 +70,25 @@ GROUPS = (
         {
             **_IDENTIFIED,
             **_references(
-                container="equipment.equipmentcontainer equipment.memberof_equipmentcontainer",
-                voltage="conductingequipment.basevoltage",
-                location="powersystemresource.location",
-                usage_point="equipment.usagepoints",
+                container="Equipment.EquipmentContainer Equipment.MemberOf_EquipmentContainer",
+                voltage="ConductingEquipment.BaseVoltage",
+                location="PowerSystemResource.Location",
+                usage_point="Equipment.UsagePoints",
             ),
-            "conductingequipment.phases": Property("phases", "phases"),
-            "equipment.inservice": Property("in_service", "flag"),
-            "equipment.normallyinservice": Property("normally_in_service", "flag"),
-            "conductor.length": Property("length", "real", 0, 1e7),
-            "switch.normalopen": Property("normal_open", "flag"),
-            "switch.open": Property("open", "flag"),
-            "switch.locked": Property("locked", "flag"),
-            "switch.ratedcurrent": Property("rated_current", "real", 0, 1e6),
-            "energyconsumer.p": Property("p", "real", **_POWER),
-            "energyconsumer.q": Property("q", "real", **_POWER),
-            "energyconsumer.pfixed": Property("p_fixed", "real", **_POWER),
-            "energyconsumer.qfixed": Property("q_fixed", "real", **_POWER),
-            "energyconsumer.customercount": Property("customer_count", "whole", 0, 2e9),
-            "synchronousmachine.referencepriority": Property("priority", "real"),
+            "ConductingEquipment.phases": Property("phases", "phases"),
+            "Equipment.inService": Property("in_service", "flag"),
+            "Equipment.normallyInService": Property("normally_in_service", "flag"),
+            "Conductor.length": Property("length", "real", 0, 1e7),
+            "Switch.normalOpen": Property("normal_open", "flag"),
+            "Switch.open": Property("open", "flag"),
+            "Switch.locked": Property("locked", "flag"),
+            "Switch.ratedCurrent": Property("rated_current", "real", 0, 1e6),
+            "EnergyConsumer.p": Property("p", "real", **_POWER),
+            "EnergyConsumer.q": Property("q", "real", **_POWER),
+            "EnergyConsumer.pfixed": Property("p_fixed", "real", **_POWER),
+            "EnergyConsumer.qfixed": Property("q_fixed", "real", **_POWER),
+            "EnergyConsumer.customerCount": Property("customer_count", "whole", 0, 2e9),
+            "SynchronousMachine.referencePriority": Property("priority", "real"),
         },
     ),
     Group(
@@ -90,20 +96,20 @@ GROUPS = (
         ("ACLineSegmentPhase", "SwitchPhase", "EnergyConsumerPhase", "EnergySourcePhase"),
         {
             **_references(
-                owner="aclinesegmentphase.aclinesegment switchphase.switch energyconsumerphase.energyconsumer "
-                "energysourcephase.energysource"
+                owner="ACLineSegmentPhase.ACLineSegment SwitchPhase.Switch EnergyConsumerPhase.EnergyConsumer "
+                "EnergySourcePhase.EnergySource"
             ),
             **dict.fromkeys(
                 (
-                    *("aclinesegmentphase.phase", "switchphase.phaseside1"),
-                    *("energyconsumerphase.phase", "energysourcephase.phase"),
+                    *("ACLineSegmentPhase.phase", "SwitchPhase.phaseSide1"),
+                    *("EnergyConsumerPhase.phase", "EnergySourcePhase.phase"),
                 ),
                 Property("phases", "phases"),
             ),
-            "switchphase.normalopen": Property("normal_open", "flag"),
-            "switchphase.closed": Property("closed", "flag"),
-            "energyconsumerphase.p": Property("p", "real", **_POWER),
-            "energyconsumerphase.q": Property("q", "real", **_POWER),
+            "SwitchPhase.normalOpen": Property("normal_open", "flag"),
+            "SwitchPhase.closed": Property("closed", "flag"),
+            "EnergyConsumerPhase.p": Property("p", "real", **_POWER),
+            "EnergyConsumerPhase.q": Property("q", "real", **_POWER),
         },
     ),
     Group(
@@ -111,17 +117,17 @@ GROUPS = (
         ("Terminal",),
         {
             **_references(
-                equipment="terminal.conductingequipment",
-                node="terminal.connectivitynode",
-                bus="terminal.topologicalnode",
-                limits="acdcterminal.operationallimitset terminal.operationallimitset",
-                head_of="terminal.normalheadfeeder",
+                equipment="Terminal.ConductingEquipment",
+                node="Terminal.ConnectivityNode",
+                bus="Terminal.TopologicalNode",
+                limits="ACDCTerminal.OperationalLimitSet Terminal.OperationalLimitSet",
+                head_of="Terminal.NormalHeadFeeder",
             ),
-            "acdcterminal.sequencenumber": Property("number", "real", 0, 1e6),
-            "terminal.sequencenumber": Property("number", "real", 0, 1e6),
-            "acdcterminal.connected": Property("connected", "flag"),
-            "terminal.connected": Property("connected", "flag"),
-            "terminal.phases": Property("phases", "phases"),
+            "ACDCTerminal.sequenceNumber": Property("number", "real", 0, 1e6),
+            "Terminal.sequenceNumber": Property("number", "real", 0, 1e6),
+            "ACDCTerminal.connected": Property("connected", "flag"),
+            "Terminal.connected": Property("connected", "flag"),
+            "Terminal.phases": Property("phases", "phases"),
         },
     ),
     Group(
@@ -130,10 +136,10 @@ GROUPS = (
         {
             **_IDENTIFIED,
             **_references(
-                container="connectivitynode.connectivitynodecontainer "
-                "connectivitynode.memberof_equipmentcontainer topologicalnode.connectivitynodecontainer",
-                voltage="topologicalnode.basevoltage",
-                bus="connectivitynode.topologicalnode",
+                container="ConnectivityNode.ConnectivityNodeContainer "
+                "ConnectivityNode.MemberOf_EquipmentContainer TopologicalNode.ConnectivityNodeContainer",
+                voltage="TopologicalNode.BaseVoltage",
+                bus="ConnectivityNode.TopologicalNode",
             ),
         },
     ),
@@ -142,34 +148,34 @@ GROUPS = (
         ("PowerTransformerEnd", "TransformerTankEnd"),
         {
             **_references(
-                transformer="powertransformerend.powertransformer",
-                tank="transformertankend.transformertank",
-                terminal="transformerend.terminal",
-                voltage="transformerend.basevoltage",
+                transformer="PowerTransformerEnd.PowerTransformer",
+                tank="TransformerTankEnd.TransformerTank",
+                terminal="TransformerEnd.Terminal",
+                voltage="TransformerEnd.BaseVoltage",
             ),
-            "transformerend.endnumber": Property("number", "real", 0, 100),
-            "powertransformerend.rateds": Property("rated_power", "real", 0, 1e11),
-            "powertransformerend.ratedu": Property("rated_voltage", "real", 0, 2e6),
-            "transformertankend.phases": Property("phases", "phases"),
-            "transformertankend.orderedphases": Property("phases", "phases"),
+            "TransformerEnd.endNumber": Property("number", "real", 0, 100),
+            "PowerTransformerEnd.ratedS": Property("rated_power", "real", 0, 1e11),
+            "PowerTransformerEnd.ratedU": Property("rated_voltage", "real", 0, 2e6),
+            "TransformerTankEnd.phases": Property("phases", "phases"),
+            "TransformerTankEnd.orderedPhases": Property("phases", "phases"),
         },
     ),
     Group(
         "tanks",
         ("TransformerTank",),
         _references(
-            transformer="transformertank.powertransformer",
-            info="transformertank.transformertankinfo powersystemresource.assetdatasheet",
+            transformer="TransformerTank.PowerTransformer",
+            info="TransformerTank.TransformerTankInfo PowerSystemResource.AssetDatasheet",
         ),
     ),
     Group(
         "end_infos",
         ("TransformerEndInfo",),
         {
-            **_references(info="transformerendinfo.transformertankinfo"),
-            "transformerendinfo.endnumber": Property("number", "real", 0, 100),
-            "transformerendinfo.rateds": Property("rated_power", "real", 0, 1e11),
-            "transformerendinfo.ratedu": Property("rated_voltage", "real", 0, 2e6),
+            **_references(info="TransformerEndInfo.TransformerTankInfo"),
+            "TransformerEndInfo.endNumber": Property("number", "real", 0, 100),
+            "TransformerEndInfo.ratedS": Property("rated_power", "real", 0, 1e11),
+            "TransformerEndInfo.ratedU": Property("rated_voltage", "real", 0, 2e6),
         },
     ),
     Group(
@@ -178,48 +184,48 @@ GROUPS = (
         {
             **_IDENTIFIED,
             **_references(
-                inside="voltagelevel.substation voltagelevel.memberof_substation bay.voltagelevel "
-                "bay.memberof_voltagelevel bay.substation feeder.normalenergizingsubstation",
-                voltage="voltagelevel.basevoltage",
-                location="powersystemresource.location",
-                head="feeder.normalheadterminal",
+                inside="VoltageLevel.Substation VoltageLevel.MemberOf_Substation Bay.VoltageLevel "
+                "Bay.MemberOf_VoltageLevel Bay.Substation Feeder.NormalEnergizingSubstation",
+                voltage="VoltageLevel.BaseVoltage",
+                location="PowerSystemResource.Location",
+                head="Feeder.NormalHeadTerminal",
             ),
         },
     ),
     Group(
         "usage_points",
         ("UsagePoint",),
-        {**_IDENTIFIED, **_references(equipment="usagepoint.equipments")},
+        {**_IDENTIFIED, **_references(equipment="UsagePoint.Equipments")},
     ),
-    Group("voltages", ("BaseVoltage",), {"basevoltage.nominalvoltage": Property("value", "real", 0, 2e6)}),
+    Group("voltages", ("BaseVoltage",), {"BaseVoltage.nominalVoltage": Property("value", "real", 0, 2e6)}),
     Group(
         "locations",
         ("Location", "ServiceLocation"),
-        _references(system="location.coordinatesystem", of="location.powersystemresources"),
+        _references(system="Location.CoordinateSystem", of="Location.PowerSystemResources"),
     ),
     Group(
         "points",
         ("PositionPoint",),
         {
-            **_references(location="positionpoint.location"),
-            "positionpoint.sequencenumber": Property("number", "real"),
-            "positionpoint.xposition": Property("x", "real", -1e9, 1e9),
-            "positionpoint.yposition": Property("y", "real", -1e9, 1e9),
+            **_references(location="PositionPoint.Location"),
+            "PositionPoint.sequenceNumber": Property("number", "real"),
+            "PositionPoint.xPosition": Property("x", "real", -1e9, 1e9),
+            "PositionPoint.yPosition": Property("y", "real", -1e9, 1e9),
         },
     ),
-    Group("systems", ("CoordinateSystem",), {"coordinatesystem.crsurn": Property("urn", "crs")}),
+    Group("systems", ("CoordinateSystem",), {"CoordinateSystem.crsUrn": Property("urn", "crs")}),
     Group(
         "limit_sets",
         ("OperationalLimitSet",),
-        _references(terminal="operationallimitset.terminal", equipment="operationallimitset.equipment"),
+        _references(terminal="OperationalLimitSet.Terminal", equipment="OperationalLimitSet.Equipment"),
     ),
     Group(
         "limits",
         ("CurrentLimit",),
         {
-            **_references(limits="operationallimit.operationallimitset"),
-            "currentlimit.value": Property("value", "real", 0, 1e9),
-            "currentlimit.normalvalue": Property("value", "real", 0, 1e9),
+            **_references(limits="OperationalLimit.OperationalLimitSet"),
+            "CurrentLimit.value": Property("value", "real", 0, 1e9),
+            "CurrentLimit.normalValue": Property("value", "real", 0, 1e9),
         },
     ),
 )
