@@ -73,10 +73,11 @@ class Postgres:
         self.execute("postgres", f"CREATE DATABASE {TEMPLATE}")
         self.execute(TEMPLATE, "CREATE EXTENSION postgis")
 
-    def start(self) -> None:
-        """Starts the server and returns when it answers."""
+    def start(self, largest_file: int | None = None) -> None:
+        """Starts the server and returns when it answers; largest_file: bytes that none of its files grows beyond."""
         command = [
             *_dies_with_us(),
+            *([] if largest_file is None else ["prlimit", f"--fsize={largest_file}", "--"]),
             str(self.programs / "postgres"),
             "-D",
             str(self._data),
