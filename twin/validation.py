@@ -209,6 +209,7 @@ def _other_feeder_near(network: Network, tree: shapely.STRtree, ends: NDArray[np
     feeder = network.node_feeder[around]
     own = np.nanmax(volts[ends]) if not np.isnan(volts[ends]).all() else np.nan
     fits = (feeder >= 0) & ~np.isin(feeder, network.node_feeder[ends]) & ~(np.abs(volts[around] - own) > 0.1 * own)
+    fits &= np.isnan(volts[around]) == np.isnan(own)
     fits &= distance_m(np.repeat(at, len(around), axis=0), lnglat[around]) <= NEAR_M
     return int(around[np.argmax(fits)]) if fits.any() else None
 

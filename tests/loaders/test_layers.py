@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import tomllib
 import warnings
@@ -306,6 +307,29 @@ def test_a_broken_mapping_is_named(source, mapping, old, new, message):
     put(mapping, old, new)
     with pytest.raises(LoadError, match=message):
         read_layers(source, mapping)
+
+
+GIVEN = ('""', '"x"', "1", "true", "{}", "[]", "-1", "nan", "inf", '{ column = "no" }', "{ value = [1] }", '"km"')
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mapping_broken_anywhere_is_a_load_error_or_reads(source, mapping, seed):
+    chance = random.Random(seed)
+    whole = example().split("\n")
+    outcomes = set()
+    for _ in range(25):
+        lines = list(whole)
+        at = chance.randrange(len(lines))
+        key, equals, _ = lines[at].partition("=")
+        lines[at] = f"{key}= {chance.choice(GIVEN)}" if equals else ""
+        mapping.write_text("\n".join(lines), encoding="utf-8")
+        try:
+            formats.read(source, mapping=mapping)
+            outcomes.add("")
+        except LoadError as error:
+            outcomes.add(str(error))
+    assert "" in outcomes and len(outcomes) > 5
+    assert all("town" in said and "\n" not in said for said in outcomes if said)
 
 
 def test_mappings_that_are_none(tmp_path):
