@@ -57,6 +57,7 @@ format: $(STAMPS)/test
 bench: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python -m benchmarks.topology
 	$(BIN)/python -m benchmarks.tiles
+	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.postgis
 	$(BIN)/python -m benchmarks.http || [ $$? -eq 2 ] # 2: there is no wrk
 

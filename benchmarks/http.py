@@ -42,7 +42,7 @@ from web.app import create_app
 from web import server
 from web.settings import Settings
 settings = Settings(port=0, cache_bytes=int(sys.argv[2]))
-with Twin.from_store(open_store(sys.argv[1])) as twin:
+with Twin.from_store(open_store(sys.argv[1], write=True)) as twin:
     server.run(create_app(twin, settings), settings, started=lambda host, port: print(port, flush=True))
 """
 
@@ -119,7 +119,7 @@ def load(base: str, wanted: list[str], seconds: float, connections: int) -> tupl
 
 
 @contextmanager
-def served(store: Path, cache_bytes: int) -> Iterator[str]:
+def served(store: Path | str, cache_bytes: int) -> Iterator[str]:
     """Our server in a process of its own; gives its address."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(store), str(cache_bytes)], cwd=ROOT, stdout=subprocess.PIPE, text=True

@@ -3,7 +3,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks import http
+from benchmarks import http, latency
 from benchmarks.tiles import city, run
 from tiles.export_plan import plan_tiles
 from tiles.source import TileSource
@@ -39,3 +39,9 @@ def test_the_tiles_asked_for_over_http_are_there(store: Path) -> None:
 def test_a_benchmark_of_what_is_no_server_says_so(store: Path) -> None:
     with pytest.raises(ValueError, match="is no URL of tiles"):
         http.measured("peer", "tiles/{z}", {}, "none", 1, 1, 1)
+
+
+def test_from_click_to_pixel(store: Path) -> None:
+    taken = latency.run(str(store), 2)
+    assert {name: len(values) for name, values in taken.items()} == {"acknowledged": 2, "announced": 2, "tile": 2}
+    assert all(0 < one < other for one, other in zip(taken["acknowledged"], taken["tile"], strict=True))
