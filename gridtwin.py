@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 
-def load(source: str | PathLike[str], format: str = "auto", *, crs: str = "") -> Twin:
+def load(source: str | PathLike[str], format: str = "auto", *, crs: str | None = None) -> Twin:
     """A twin of a source that gridtwin reads, kept in memory; raises LoadError.
 
     crs: coordinate system of a source that does not say it, such as EPSG:31467.

@@ -398,7 +398,6 @@ def test_the_style_hands_parameters_on_to_those_tiles_that_take_them(reader: Cli
     assert f"trace={trace}" in reader.get(sources["grid"]["url"]).json()["tiles"][0]
 
 
-
 @pytest.mark.parametrize("path", ["/api/network", "/api/switching", "/api/traces", "/", "/metrics", "/style.json"])
 def test_pages_of_other_sites_may_read_nothing_by_default(reader: Client, path: str) -> None:
     for method in ("OPTIONS", "HEAD", "POST"):
