@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from twin.components import COMPONENTS
 from twin.events import Event, Position, Recorded, event_from_json, event_to_json
 from twin.geopackage_layers import SRS_ID, drop_layer, read_layer, read_lines, write_layer
+from twin.geopackage_styles import write_styles
 from twin.network import Network
 from twin.packed import pack, unpack
 from twin.scenario import Scenario
@@ -328,6 +329,7 @@ class GeoPackageWriter:
         for component in COMPONENTS:
             drop_layer(self._connection, component.table)
             write_layer(self._connection, component, network)
+        write_styles(self._connection)
         self._connection.executemany(
             "INSERT OR REPLACE INTO gridtwin_meta VALUES (?, ?)",
             [("model", network.model), ("name", network.name)],
