@@ -128,8 +128,8 @@ class ReadyProtocol(HttpToolsProtocol):
         parts = [ready.unchanged if known else ready.head]
         parts += [name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers]
         parts += [b"\r\n", b"" if known else ready.body]
-        self.transport.write(b"".join(parts))
-        self.on_response_complete()
         answers.metrics.tile_cache["not_modified" if known else "hit"] += 1
         answers.metrics.count(ready.route, "GET", status, time.perf_counter() - started)
+        self.transport.write(b"".join(parts))  # last, so that whoever has the answer finds it counted
+        self.on_response_complete()
         return True
