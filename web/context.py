@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -11,10 +12,9 @@ from starlette.responses import Response
 from topology import jit
 from twin.engine import Change, Twin
 from twin.follower import Follower
-from twin.history import RevisionAhead, RevisionGone
 from twin.network import Network
 from twin.search import SearchIndex
-from twin.state import Snapshot, State
+from twin.state import Snapshot
 from twin.traces import TraceRequest, TraceResult, run
 from twin.views import Seen, View, Views
 from web.errors import Gone
@@ -92,13 +92,6 @@ class Context:
         """The state that a view names; raises UnknownScenario, RevisionAhead or RevisionGone."""
         return self.views.live(view) if view.is_live else await self.workers.store(self.views.see, view)
 
-    def snapshot_at(self, model: str, revision: int) -> Snapshot:
-        """The state at a revision of the log; reads the store. Raises Gone where another model was in force then."""
-        snapshot = self.twin.at(revision)
-        if model != snapshot.network.model:
-            raise Gone("model", model, snapshot.network.model)
-        return snapshot
-
     # --- traces -----------------------------------------------------------------------------------------------
 
     def known_trace(self, trace_id: str) -> TraceResult | None:
@@ -116,25 +109,11 @@ class Context:
         if kept is not None and kept.network.model == self.twin.network.model:
             return kept
         request, model, revision = TraceRequest.from_id(trace_id)
-        if request.scenario is not None:
-            snapshot = (await self.see(request.view)).snapshot
-            if (snapshot.network.model, snapshot.revision) != (model, revision):
-                raise Gone("model", model, snapshot.network.model)
-        elif request.state == "normal" and model == self.twin.network.model:
-            snapshot = self._normal_at(revision)
-        else:
-            snapshot = await self.workers.store(self.snapshot_at, model, revision)
+        pinned = request.view if request.scenario is not None else replace(request.view, revision=revision)
+        snapshot = (await self.see(pinned)).snapshot
+        if (snapshot.network.model, snapshot.revision) != (model, revision):
+            raise Gone("model", model, snapshot.network.model)
         return await self.workers.compute(self._traced, snapshot, request)
-
-    def _normal_at(self, revision: int) -> Snapshot:
-        """The normal state is the same at every revision of a model."""
-        normal = self.twin.normal
-        if revision > normal.revision:
-            raise RevisionAhead(revision, normal.revision)
-        if revision < 0:
-            raise RevisionGone(revision, "the log begins at revision 0")
-        state = State(normal.network.model, revision, normal.state.open)
-        return Snapshot(normal.network, state, normal.conducting, normal.energized)
 
     def _traced(self, snapshot: Snapshot, request: TraceRequest) -> TraceResult:
         trace_id = request.to_id(snapshot.network.model, snapshot.revision)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
-from tests.web.conftest import LAT, LNG, STEP, Client
+from tests.web.conftest import LAT, LNG, STEP, Client, Connect
 from tiles.mercator import lnglat_to_tile
 from twin.engine import Twin
+from twin.network import Network
 
 X, Y = lnglat_to_tile(LNG + 2 * STEP, LAT, 14)
 TILE = f"/tiles/grid/14/{X}/{Y}.mvt"
@@ -181,3 +183,18 @@ def test_a_trace_in_a_scenario_is_gone_when_the_scenario_moved_on(client: Client
     assert (wrong.status_code, wrong.json()["field"]) == (400, "/revision")
     wrong = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "at": "now"})
     assert (wrong.status_code, wrong.json()["field"]) == (400, "/at")
+
+
+def test_a_normal_trace_under_an_older_model_is_of_its_normal_state(twin: Twin, connect: Connect) -> None:
+    client = connect(twin, cached_traces=0)
+    client.switch("SW1", opened=True)
+    told = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"], "state": "normal"}).json()
+    live = client.post("/api/traces", {"kind": "downstream", "start": ["CB1"]}).json()
+    assert told["nodes"] != live["nodes"]
+    tables = dict(twin.network.tables)
+    tables["consumers"] = twin.network.consumers.take(np.arange(3), customer_count=np.array([5, 5, 5]))
+    Twin.load(Network.from_tables("grown", tables), twin.store)
+    assert twin.catch_up() == 3
+    assert twin.network.model != told["model"]
+    for before in (told, live):
+        assert client.get(f"/api/traces/{before['id']}/elements").json()["nodes"] == before["nodes"]
