@@ -7,18 +7,15 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from twin.engine import SwitchingResult
 from twin.events import Operation
-from twin.mrids import UnknownMrid
 from twin.scenario import Scenario
 from twin.scenarios import Scenarios
-from twin.transitions import SwitchingError
 from web.context import context
-from web.errors import InvalidValue, Located
+from web.errors import InvalidValue
 from web.fields import JsonObject, Query, read_json
 from web.guard import author, identity_of
 from web.responses import JSON, body_response, to_json
-from web.switching_endpoints import LONGEST_NOTE, event_fields, switching_of
+from web.switching_endpoints import LONGEST_NOTE, event_fields, located, switching_of
 
 LONGEST_NAME = 200
 
@@ -77,22 +74,16 @@ async def switch_scenario(request: Request) -> Response:
         operations, normal = switching_of(body, context(request).settings.max_operations)
     body.done()
 
-    def carried_out(found: Scenarios) -> SwitchingResult:
+    def carried_out(found: Scenarios) -> dict[str, object]:
         if undo:
-            return found.undo(_id(request), expected_revision=expected)
-        return found.switch(
-            _id(request), operations, normal=normal, note=note, author=author(request), expected_revision=expected
-        )
-
-    def answered(found: Scenarios) -> dict[str, object]:
-        try:
-            result = carried_out(found)
-        except (SwitchingError, UnknownMrid) as error:
-            numbers = [number for number, operation in enumerate(operations) if operation.mrid == error.mrid]
-            raise Located(f"/operations/{numbers[-1]}/mrid" if numbers else "/operations", error) from error
+            return found.undo(_id(request), expected_revision=expected).to_json()
+        with located(operations):
+            result = found.switch(
+                _id(request), operations, normal=normal, note=note, author=author(request), expected_revision=expected
+            )
         return result.to_json()
 
-    return await _answer(request, answered)
+    return await _answer(request, carried_out)
 
 
 async def _answer(request: Request, make: Make, status: int = 200) -> Response:

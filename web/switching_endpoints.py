@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,10 +46,17 @@ async def switch(request: Request) -> Response:
 def _switched(
     twin: Twin, operations: list[Operation], normal: bool, note: str, who: str, expected: int | None, key: str | None
 ) -> SwitchingResult:
-    try:
+    with located(operations):
         return twin.switch(
             operations, normal=normal, note=note, author=who, expected_revision=expected, idempotency_key=key
         )
+
+
+@contextmanager
+def located(operations: list[Operation]) -> Iterator[None]:
+    """Says of an operation that breaks a rule where in the body it stands; of two alike, the later."""
+    try:
+        yield
     except (SwitchingError, UnknownMrid) as error:
         numbers = [number for number, operation in enumerate(operations) if operation.mrid == error.mrid]
         raise Located(f"/operations/{numbers[-1]}/mrid" if numbers else "/operations", error) from error
