@@ -1,74 +1,163 @@
-"""Tiles beside SQL-backed servers: Martin and tipg on PostGIS, the same data, attributes, ids and buffer, in one run.
+"""Tiles beside SQL-backed servers: PostGIS's ST_AsMVT, Martin and tipg, the same data and attributes, in one run.
 
-`python -m benchmarks.tile_peers STORE [--martin PROGRAM] [--tipg PYTHON]` prints a table and writes
-benchmarks/results/tile_peers.json. A peer that is not there leaves its rows out and the table says so. Peers get
-tables that they like best: an indexed column in EPSG:3857, attributes materialised, so that no view is joined; what
-ours shows is the live state. tipg answers one table at a time, so it stands beside ours with `layers=lines`.
+`python -m benchmarks.tile_peers [STORE] [--martin PROGRAM] [--tipg PYTHON]` prints a table and writes
+benchmarks/results/tile_peers.json. A peer that is not there leaves its rows out and the table says so. benchmarks/
+peer_tables.py says what peers get. tipg answers one table at a time, so it stands beside ours with `layers=lines`.
+Below zoom 14 ours leaves the smallest classes out where a tile would be larger than 500 kB; so each row says how many
+features its tiles hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
-import geopandas
-import pandas as pd
-import shapely
+import mapbox_vector_tile
 
-from benchmarks.http import NO_CACHE, WARM_CACHE, Row, chosen, load, paths, served
+from benchmarks.http import NO_CACHE, WARM_CACHE, Row, chosen, load, served
+from benchmarks.peer_tables import columns, fill
+from benchmarks.tiles import city
 from tests.postgres import Postgres, private_postgres
 from tiles.export_plan import Plan, plan_tiles
-from tiles.frames import frame
+from tiles.hexes import RESOLUTIONS
 from tiles.layers import LAYER_NAMES
 from tiles.source import TileSource
 from twin.engine import Twin
 from twin.stores import open_store
 
 RESULTS = Path(__file__).resolve().parent / "results" / "tile_peers.json"
-ZOOMS = ((10, 12), (13, 14), (15, 16))
+RANGES = (("hexes", 5, 11), ("grid", 10, 12), ("grid", 13, 14), ("grid", 15, 16))
 STARTS_WITHIN_S = 60.0
-_TYPES = {"i": "bigint", "u": "bigint", "f": "double precision", "b": "boolean"}
+CONNECTIONS = 16
+COUNTED = 24
+"""Tiles of each range whose features are counted."""
+
+Tile = tuple[int, int, int]
 
 
-def tables(twin: Twin) -> Iterator[tuple[str, geopandas.GeoDataFrame]]:
-    """Each layer with what its tiles carry below the zoom of names: id and attributes, in EPSG:3857."""
-    for layer in LAYER_NAMES:
-        rows = frame(twin.network, twin.current, layer)
-        rows = rows[~rows.geometry.isna()].drop(columns=["mrid", "name"], errors="ignore").to_crs(3857)
-        if "id" not in rows:
-            rows.insert(0, "id", range(1, len(rows) + 1))
-        yield layer, rows
+@dataclass(frozen=True)
+class PeerRow(Row):
+    """A run of wrk, or of an encoder alone. features_per_tile: mean of some of the tiles."""
+
+    features_per_tile: float = 0.0
 
 
-def fill(server: Postgres, database: str, twin: Twin) -> None:
-    """Loads the tables, with their indexes."""
+@dataclass(frozen=True)
+class Asked:
+    """Tiles of one range of zooms."""
 
-    async def loaded(connection: asyncpg.Connection) -> None:
-        for layer, rows in tables(twin):
-            plain = pd.DataFrame(rows.drop(columns=rows.geometry.name)).convert_dtypes()
-            typed = ", ".join(f'"{name}" {_TYPES.get(kind.kind, "text")}' for name, kind in plain.dtypes.items())
-            await connection.execute(f"CREATE TABLE {layer} ({typed}, geom geometry(Geometry, 3857), PRIMARY KEY (id))")
-            shapes = shapely.to_wkb(shapely.set_srid(rows.geometry.values, 3857), hex=True, include_srid=True)
-            values = [[None if pd.isna(value) else value for value in plain[name].tolist()] for name in plain]
-            await connection.execute(f"CREATE TEMP TABLE raw_{layer} ({typed}, shape text)")
-            await connection.copy_records_to_table(f"raw_{layer}", records=zip(*values, shapes.tolist(), strict=True))
-            columns = ", ".join(f'"{name}"' for name in plain)
-            await connection.execute(f"INSERT INTO {layer} SELECT {columns}, shape::geometry FROM raw_{layer}")
-            await connection.execute(f"CREATE INDEX ON {layer} USING gist (geom)")
-            await connection.execute(f"ANALYZE {layer}")
+    tileset: str
+    what: str
+    tiles: list[Tile]
 
-    server.run(database, loaded)
+
+def asked(twin: Twin, count: int) -> list[Asked]:
+    """Random tiles that show something, of each range."""
+    source = TileSource(twin.network)
+    found = []
+    for tileset, low, high in RANGES:
+        plan: Plan = plan_tiles(source, [tileset], low, high)
+        found.append(Asked(tileset, f"{tileset} z{low}–{high}", chosen(plan, low, high, count)))
+    return found
+
+
+def paths(tiles: Sequence[Tile], template: str) -> list[str]:
+    """The path of each tile's URL; the template may hold {resolution}, that of `hexes` at the tile's zoom."""
+    path = re.sub(r"^https?://[^/]+", "", template)
+    return [path.format(z=z, x=x, y=y, resolution=RESOLUTIONS[min(z, len(RESOLUTIONS) - 1)]) for z, x, y in tiles]
+
+
+# --- encoders alone -------------------------------------------------------------------------------------------------
+
+
+def sql_of(tables: dict[str, list[str]], names: Sequence[str]) -> str:
+    """A query that makes one tile ($1, $2, $3 are z, x, y) of some tables and gives its size in bytes."""
+    layers = []
+    for name in names:
+        wanted = ", ".join(f'"{column}"' for column in tables[name])
+        layers.append(
+            f"(SELECT coalesce(ST_AsMVT(t, '{name}', 4096, 'geom', 'id'), ''::bytea) FROM (SELECT {wanted}, "
+            f"ST_AsMVTGeom(geom, ST_TileEnvelope($1, $2, $3), 4096, 64) AS geom FROM {name} "
+            "WHERE geom && ST_TileEnvelope($1, $2, $3, margin => 64.0 / 4096)) t WHERE geom IS NOT NULL)"
+        )
+    return f"SELECT length({' || '.join(layers)})"
+
+
+def encoders(twin: Twin, server: Postgres, database: str, wanted: Sequence[Asked], count: int) -> list[PeerRow]:
+    """Selection and encoding alone, one tile after the other: ours in the process, ST_AsMVT in the database."""
+    source, snapshot, rows = TileSource(twin.network), twin.current, []
+    tables = columns(server, database)
+    for part in wanted:
+        tiles = part.tiles[:count]
+        for tile in tiles[:3]:
+            source.tile(part.tileset, *tile, snapshot)
+        sizes, seconds = [], []
+        for tile in tiles:
+            begin = time.perf_counter()
+            made = source.tile(part.tileset, *tile, snapshot)
+            seconds.append(time.perf_counter() - begin)
+            sizes.append(len(made.data))
+        features = [_features(source.tile(part.tileset, *tile, snapshot).data) for tile in tiles[:COUNTED]]
+        rows.append(_encoder_row("gridtwin", part, seconds, sizes, features))
+        sizes, seconds = server.run(database, lambda connection, part=part: _st_as_mvt(connection, tables, part, count))
+        rows.append(_encoder_row("ST_AsMVT", part, seconds, sizes, []))
+    return rows
+
+
+async def _st_as_mvt(
+    connection: asyncpg.Connection, tables: dict[str, list[str]], part: Asked, count: int
+) -> tuple[list[int], list[float]]:
+    sizes, seconds = [], []
+    for tile in [*part.tiles[:3], *part.tiles[:count]]:
+        names = LAYER_NAMES if part.tileset == "grid" else (f"hexes_r{RESOLUTIONS[tile[0]]}",)
+        query = sql_of(tables, names)
+        begin = time.perf_counter()
+        sizes.append(await connection.fetchval(query, *tile))
+        seconds.append(time.perf_counter() - begin)
+    return sizes[3:], seconds[3:]
+
+
+def _encoder_row(
+    name: str, part: Asked, seconds: Sequence[float], sizes: Sequence[int], features: Sequence[int]
+) -> PeerRow:
+    ordered = sorted(seconds)
+    return PeerRow(
+        name,
+        part.what,
+        "alone",
+        len(seconds),
+        round(len(seconds) / sum(seconds), 1),
+        round(ordered[len(ordered) // 2] * 1e3, 3),
+        round(ordered[int(len(ordered) * 0.99)] * 1e3, 3),
+        round(sum(sizes) / len(sizes)),
+        0,
+        round(sum(features) / max(len(features), 1), 1),
+    )
+
+
+def _features(data: bytes) -> int:
+    """Features of a tile, without our own layer that says what is left out."""
+    if not data:
+        return 0
+    return sum(len(layer["features"]) for name, layer in mapbox_vector_tile.decode(data).items() if name != "partial")
+
+
+# --- servers --------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -99,64 +188,73 @@ def _free_port() -> int:
         return port
 
 
-def measured(name: str, template: str, plan: Plan, cache: str, seconds: float, count: int) -> list[Row]:
-    """Three ranges of zooms against one server."""
-    base, rows = "/".join(template.split("/")[:3]), []
-    for low, high in ZOOMS:
-        tiles = chosen(plan, low, high, count)
-        wanted = paths(tiles, template)
-        with urllib.request.urlopen(base + wanted[0], timeout=60) as answer:  # says early that an address is wrong
-            assert answer.status in (200, 204)
+def _fetched(url: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        if answer.status not in (200, 204):
+            raise RuntimeError(f"{url} answers {answer.status}")
+        data: bytes = answer.read()
+        return gzip.decompress(data) if answer.headers.get("Content-Encoding") == "gzip" else data
+
+
+def measured(
+    name: str, templates: dict[str, str], wanted: Sequence[Asked], cache: str, seconds: float
+) -> Iterator[PeerRow]:
+    """Each range of zooms against one server; templates are by tileset."""
+    for part in wanted:
+        template = templates.get(part.tileset)
+        if template is None:
+            continue
+        base, asked_for = "/".join(template.split("/")[:3]), paths(part.tiles, template)
+        features = [_features(_fetched(base + path)) for path in asked_for[:COUNTED]]
         if cache == "warm":
-            load(base, wanted, seconds, 16)
-        rate, p50, p99, size, errors = load(base, wanted, seconds, 16)
-        rows.append(
-            Row(
-                name,
-                f"z{low}–{high}",
-                cache,
-                len(tiles),
-                round(rate, 1),
-                round(p50, 2),
-                round(p99, 2),
-                round(size),
-                errors,
-            )
+            load(base, asked_for, seconds, CONNECTIONS)
+        rate, p50, p99, size, errors = load(base, asked_for, seconds, CONNECTIONS)
+        yield PeerRow(
+            name,
+            part.what,
+            cache,
+            len(part.tiles),
+            round(rate, 1),
+            round(p50, 2),
+            round(p99, 2),
+            round(size),
+            errors,
+            round(sum(features) / len(features), 1),
         )
-    return rows
 
 
-def ours(store: Path, plan: Plan, seconds: float, count: int) -> list[Row]:
+def ours(store: Path, wanted: Sequence[Asked], seconds: float) -> Iterator[PeerRow]:
     """Ours, all layers and lines alone, without a cache and with one."""
-    rows = []
     for cache, size in (("none", NO_CACHE), ("warm", WARM_CACHE)):
         with served(store, size) as base:
-            for name, query in (("gridtwin", ""), ("gridtwin lines", "?layers=lines")):
-                template = f"{base}/tiles/grid/{{z}}/{{x}}/{{y}}.mvt{query}"
-                rows += measured(name, template, plan, cache, seconds, count)
-    return rows
+            grid, hexes = (f"{base}/tiles/{tileset}/{{z}}/{{x}}/{{y}}.mvt" for tileset in ("grid", "hexes"))
+            yield from measured("gridtwin", {"grid": grid, "hexes": hexes}, wanted, cache, seconds)
+            yield from measured("gridtwin lines", {"grid": grid + "?layers=lines"}, wanted, cache, seconds)
 
 
-def martin(program: str, url: str, plan: Plan, seconds: float, count: int) -> list[Row]:
+def martin(program: str, url: str, wanted: Sequence[Asked], seconds: float) -> Iterator[PeerRow]:
     """Martin with all tables in one tile, without a cache and with its own."""
-    rows = []
     for cache, size in (("none", "0"), ("warm", "1024")):
         port = _free_port()
         words = [program, "--listen-addresses", f"127.0.0.1:{port}", "--cache-size", size, "--workers", "2", url]
         with running(words, port) as base:
-            template = f"{base}/{','.join(LAYER_NAMES)}/{{z}}/{{x}}/{{y}}"
-            rows += measured("martin", template, plan, cache, seconds, count)
-    return rows
+            templates = {
+                "grid": f"{base}/{','.join(LAYER_NAMES)}/{{z}}/{{x}}/{{y}}",
+                "hexes": f"{base}/hexes_r{{resolution}}/{{z}}/{{x}}/{{y}}",
+            }
+            yield from measured("martin", templates, wanted, cache, seconds)
 
 
-def tipg(python: str, url: str, plan: Plan, seconds: float, count: int) -> list[Row]:
-    """tipg with its lines; it has no cache."""
+def tipg(python: str, url: str, wanted: Sequence[Asked], seconds: float) -> Iterator[PeerRow]:
+    """tipg with its lines and its cells, in two processes; it has no cache."""
     port = _free_port()
-    words = [python, "-m", "uvicorn", "tipg.main:app", "--port", str(port), "--log-level", "error"]
+    words = [python, "-m", "uvicorn", "tipg.main:app", "--port", str(port), "--log-level", "error", "--workers", "2"]
     more = {"DATABASE_URL": url, "TIPG_TILE_BUFFER": "64", "TIPG_MAX_FEATURES_PER_TILE": "1000000"}
     with running(words, port, **more) as base:
-        template = f"{base}/collections/public.lines/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}"
-        return measured("tipg lines", template, plan, "none", seconds, count)
+        template = f"{base}/collections/public.{{}}/tiles/WebMercatorQuad/{{{{z}}}}/{{{{x}}}}/{{{{y}}}}"
+        templates = {"grid": template.format("lines"), "hexes": template.format("hexes_r{resolution}")}
+        yield from measured("tipg lines", templates, wanted, "none", seconds)
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
@@ -164,43 +262,67 @@ def ratios(rows: Sequence[Row]) -> list[str]:
     rate = {(row.server, row.what, row.cache): row.requests_per_s for row in rows}
     said = []
     for (server, what, cache), theirs in rate.items():
-        own = rate.get(("gridtwin lines" if server == "tipg lines" else "gridtwin", what, cache))
+        alone = server == "tipg lines" and what.startswith("grid")
+        own = rate.get(("gridtwin lines" if alone else "gridtwin", what, cache))
         if not server.startswith("gridtwin") and own and theirs:
-            said.append(f"{what}, cache {cache}: ours answers {own / theirs:,.1f} × as many requests as {server}")
+            how = "encoder alone" if cache == "alone" else f"cache {cache}"
+            verb = "makes" if cache == "alone" else "answers"
+            said.append(f"{what}, {how}: ours {verb} {own / theirs:,.1f} × as many tiles as {server}")
     return said
+
+
+def run(
+    store: Path, program: str, python: str, seconds: float, count: int, said: Callable[[str], None] = print
+) -> list[PeerRow]:
+    """All rows, of the peers that are given; each is said as soon as it is there."""
+    head = ("", "tiles", "cache", "tiles/s", "p50 ms", "p99 ms", "bytes/tile", "features", "errors")
+    said("{:16} {:13} {:6} {:>10} {:>9} {:>9} {:>11} {:>10} {:>7}".format(*head))
+    rows: list[PeerRow] = []
+
+    def keep(found: Iterator[PeerRow] | list[PeerRow]) -> None:
+        for row in found:
+            rows.append(row)
+            said(
+                f"{row.server:16} {row.what:13} {row.cache:6} {row.requests_per_s:10,.1f} {row.p50_ms:9.2f} "
+                f"{row.p99_ms:9.2f} {row.bytes_per_tile:11,.0f} {row.features_per_tile:10,.1f} {row.errors:7}"
+            )
+
+    with private_postgres() as server, server.database() as database:
+        with Twin.from_store(open_store(str(store))) as twin:
+            fill(server, database, twin)
+            wanted = asked(twin, count)
+            keep(encoders(twin, server, database, wanted, min(count, 200)))
+        url = server.url(database)
+        if shutil.which("wrk"):
+            keep(ours(store, wanted, seconds))
+            if program:
+                keep(martin(program, url, wanted, seconds))
+            if python:
+                keep(tipg(python, url, wanted, seconds))
+        else:
+            said("no server was measured: there is no wrk on PATH")
+    for name, given in (("Martin", program), ("tipg", python)):
+        if not given:
+            said(f"{name} was not measured: no program given")
+    return rows
 
 
 def main() -> int:
     """Prints the table and writes the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("store", type=Path, help="a GeoPackage")
+    parser.add_argument("store", nargs="?", type=Path, help="a GeoPackage; a made-up city where left out")
+    parser.add_argument("--meters", type=int, default=200_000, help="of that city")
     parser.add_argument("--martin", default="", help="Martin's program")
     parser.add_argument("--tipg", default="", help="a Python that has tipg and uvicorn")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--tiles", type=int, default=1_000)
     told = parser.parse_args()
-    with (
-        Twin.from_store(open_store(str(told.store))) as twin,
-        private_postgres() as server,
-        server.database() as database,
-    ):
-        fill(server, database, twin)
-        plan = plan_tiles(TileSource(twin.network), ["grid"], ZOOMS[0][0], ZOOMS[-1][1])
-        url = server.url(database)
-        rows = ours(told.store, plan, told.seconds, told.tiles)
-        if told.martin:
-            rows += martin(told.martin, url, plan, told.seconds, told.tiles)
-        if told.tipg:
-            rows += tipg(told.tipg, url, plan, told.seconds, told.tiles)
-    print(f"{'':16} {'tiles':8} {'cache':6} {'req/s':>10} {'p50 ms':>9} {'p99 ms':>9} {'bytes/tile':>11} {'errors':>7}")
-    for row in rows:
-        print(
-            f"{row.server:16} {row.what:8} {row.cache:6} {row.requests_per_s:10,.1f} {row.p50_ms:9.2f} "
-            f"{row.p99_ms:9.2f} {row.bytes_per_tile:11,.0f} {row.errors:7}"
-        )
-    for name, given in (("Martin", told.martin), ("tipg", told.tipg)):
-        if not given:
-            print(f"{name} was not measured: no program given")
+    with tempfile.TemporaryDirectory() as folder:
+        store = told.store
+        if store is None:
+            store = Path(folder) / "city.gpkg"
+            Twin.load(city(told.meters), open_store(str(store), write=True, create=True)).close()
+        rows = run(store, told.martin, told.tipg, told.seconds, told.tiles)
     print(*ratios(rows), sep="\n")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
