@@ -127,7 +127,7 @@ _TRACES = (
         "traces",
         _TRACE_TYPES,
         body="TraceRequest",
-        problems=(400, 404, 406, 413, 415, 422, 503),
+        problems=(400, 404, 406, 410, 413, 415, 422, 503),
         scope="read",
     ),
     Operation(
@@ -138,7 +138,7 @@ _TRACES = (
         "traces",
         _TRACE_TYPES,
         trace_parameters(),
-        problems=(400, 404, 406, 422, 503),
+        problems=(400, 404, 406, 410, 422, 503),
     ),
     Operation(
         "GET",
