@@ -1,8 +1,8 @@
 """What SQL-backed tile servers get: every layer of our tiles as a PostGIS table that they like best.
 
-An indexed column in EPSG:3857, the attributes that our tiles carry below the zoom of names (materialised, so that no
-view is joined), and a table of H3 cells for each resolution that `hexes` shows. They are a picture of the current
-state; ours stays live.
+An indexed column in EPSG:3857 and the attributes that our tiles carry (materialised, so that nothing is joined), for
+each a view without `mrid` and `name`, which our tiles carry from zoom 14 on, and a table of H3 cells for each
+resolution that `hexes` shows. They are a picture of the current state; ours stays live.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ import shapely
 from tests.postgres import Postgres
 from tiles.frames import frame
 from tiles.hexes import RESOLUTIONS, HexPyramid
-from tiles.layers import LAYER_NAMES
+from tiles.layers import LAYER_NAMES, NAMES_ZOOM
 from twin.engine import Twin
+
+FAR = "_far"
+"""What the name of a view without `mrid` and `name` ends in."""
 
 _TYPES = {"i": "bigint", "u": "bigint", "f": "double precision", "b": "boolean"}
 
@@ -29,7 +32,7 @@ def tables(twin: Twin) -> Iterator[tuple[str, geopandas.GeoDataFrame]]:
     """Name and rows of each table: the layers of `grid`, then `hexes_r0` … in EPSG:3857."""
     for layer in LAYER_NAMES:
         rows = frame(twin.network, twin.current, layer)
-        rows = rows[~rows.geometry.isna()].drop(columns=["mrid", "name"], errors="ignore").to_crs(3857)
+        rows = rows[~rows.geometry.isna()].to_crs(3857)
         if "id" not in rows:
             rows.insert(0, "id", range(1, len(rows) + 1))
         yield layer, rows
@@ -76,13 +79,21 @@ def fill(server: Postgres, database: str, twin: Twin) -> None:
             await connection.execute(f"INSERT INTO {name} SELECT {columns}, shape::geometry FROM raw_{name}")
             await connection.execute(f"CREATE INDEX ON {name} USING gist (geom)")
             await connection.execute(f"ANALYZE {name}")
+            if name in LAYER_NAMES:
+                far = ", ".join(f'"{column}"' for column in plain if column not in {"mrid", "name"})
+                await connection.execute(f"CREATE VIEW {name}{FAR} AS SELECT {far}, geom FROM {name}")
         await connection.execute(f'ALTER DATABASE "{database}" SET jit = off')
 
     server.run(database, loaded)
 
 
+def ending(z: int) -> str:
+    """What the names of the tables or views end in, whose rows a tile of this zoom shows."""
+    return "" if z >= NAMES_ZOOM else FAR
+
+
 def columns(server: Postgres, database: str) -> dict[str, list[str]]:
-    """The attributes of each table, without its geometry."""
+    """The attributes of each table and view, without its geometry."""
     found: dict[str, list[str]] = {}
     for table, column in server.fetch(
         database,

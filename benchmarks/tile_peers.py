@@ -30,7 +30,7 @@ import asyncpg
 import mapbox_vector_tile
 
 from benchmarks.http import NO_CACHE, WARM_CACHE, Row, chosen, load, served
-from benchmarks.peer_tables import columns, fill
+from benchmarks.peer_tables import columns, ending, fill
 from benchmarks.tiles import city
 from tests.postgres import Postgres, private_postgres
 from tiles.export_plan import Plan, plan_tiles
@@ -77,9 +77,14 @@ def asked(twin: Twin, count: int) -> list[Asked]:
 
 
 def paths(tiles: Sequence[Tile], template: str) -> list[str]:
-    """The path of each tile's URL; the template may hold {resolution}, that of `hexes` at the tile's zoom."""
-    path = re.sub(r"^https?://[^/]+", "", template)
-    return [path.format(z=z, x=x, y=y, resolution=RESOLUTIONS[min(z, len(RESOLUTIONS) - 1)]) for z, x, y in tiles]
+    """The path of each tile's URL; the template may hold {resolution} and {ending}, as the tile's zoom asks for."""
+    path, finest = re.sub(r"^https?://[^/]+", "", template), len(RESOLUTIONS) - 1
+    return [path.format(z=z, x=x, y=y, resolution=RESOLUTIONS[min(z, finest)], ending=ending(z)) for z, x, y in tiles]
+
+
+def tables_of(tileset: str, z: int) -> list[str]:
+    """The tables that a tile shows."""
+    return [name + ending(z) for name in LAYER_NAMES] if tileset == "grid" else [f"hexes_r{RESOLUTIONS[z]}"]
 
 
 # --- encoders alone -------------------------------------------------------------------------------------------------
@@ -91,9 +96,9 @@ def sql_of(tables: dict[str, list[str]], names: Sequence[str]) -> str:
     for name in names:
         wanted = ", ".join(f'"{column}"' for column in tables[name])
         layers.append(
-            f"(SELECT coalesce(ST_AsMVT(t, '{name}', 4096, 'geom', 'id'), ''::bytea) FROM (SELECT {wanted}, "
-            f"ST_AsMVTGeom(geom, ST_TileEnvelope($1, $2, $3), 4096, 64) AS geom FROM {name} "
-            "WHERE geom && ST_TileEnvelope($1, $2, $3, margin => 64.0 / 4096)) t WHERE geom IS NOT NULL)"
+            f"(SELECT coalesce(ST_AsMVT(t, '{name}', 4096, 'geom', 'fid'), ''::bytea) FROM (SELECT {wanted}, "
+            "id AS fid, ST_AsMVTGeom(geom, ST_TileEnvelope($1, $2, $3), 4096, 64) AS geom "
+            f"FROM {name} WHERE geom && ST_TileEnvelope($1, $2, $3, margin => 64.0 / 4096)) t WHERE geom IS NOT NULL)"
         )
     return f"SELECT length({' || '.join(layers)})"
 
@@ -124,8 +129,7 @@ async def _st_as_mvt(
 ) -> tuple[list[int], list[float]]:
     sizes, seconds = [], []
     for tile in [*part.tiles[:3], *part.tiles[:count]]:
-        names = LAYER_NAMES if part.tileset == "grid" else (f"hexes_r{RESOLUTIONS[tile[0]]}",)
-        query = sql_of(tables, names)
+        query = sql_of(tables, tables_of(part.tileset, tile[0]))
         begin = time.perf_counter()
         sizes.append(await connection.fetchval(query, *tile))
         seconds.append(time.perf_counter() - begin)
@@ -240,7 +244,7 @@ def martin(program: str, url: str, wanted: Sequence[Asked], seconds: float) -> I
         words = [program, "--listen-addresses", f"127.0.0.1:{port}", "--cache-size", size, "--workers", "2", url]
         with running(words, port) as base:
             templates = {
-                "grid": f"{base}/{','.join(LAYER_NAMES)}/{{z}}/{{x}}/{{y}}",
+                "grid": f"{base}/{','.join(f'{name}{{ending}}' for name in LAYER_NAMES)}/{{z}}/{{x}}/{{y}}",
                 "hexes": f"{base}/hexes_r{{resolution}}/{{z}}/{{x}}/{{y}}",
             }
             yield from measured("martin", templates, wanted, cache, seconds)
@@ -253,7 +257,7 @@ def tipg(python: str, url: str, wanted: Sequence[Asked], seconds: float) -> Iter
     more = {"DATABASE_URL": url, "TIPG_TILE_BUFFER": "64", "TIPG_MAX_FEATURES_PER_TILE": "1000000"}
     with running(words, port, **more) as base:
         template = f"{base}/collections/public.{{}}/tiles/WebMercatorQuad/{{{{z}}}}/{{{{x}}}}/{{{{y}}}}"
-        templates = {"grid": template.format("lines"), "hexes": template.format("hexes_r{resolution}")}
+        templates = {"grid": template.format("lines{ending}"), "hexes": template.format("hexes_r{resolution}")}
         yield from measured("tipg lines", templates, wanted, "none", seconds)
 
 
