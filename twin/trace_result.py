@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topology.results import Extent, Reason, Trace
-from twin import trace_files, trace_sums
+from twin import trace_feeders, trace_files, trace_sums
 from twin.components import ENERGY_SOURCE
 from twin.elements import geometry, place
 from twin.mrids import Element
@@ -124,6 +124,14 @@ class TraceResult:
         return trace_sums.of_trace(self.network, self.trace)
 
     @cached_property
+    def by_feeder(self) -> tuple[list[Row], int]:
+        """The sums of each feeder, most customers first, and how many more feeders there are."""
+        extent = self.found.extent
+        if extent is not None:
+            return trace_feeders.of_extent(self.network, extent)
+        return trace_feeders.of_trace(self.network, self.trace, self.consumers)
+
+    @cached_property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """left, bottom, right, top in degrees of the traced nodes; None where none is placed."""
         extent = self.found.extent
@@ -182,6 +190,7 @@ class TraceResult:
     def _summary(self, *, listed: bool) -> dict[str, object]:
         ends = self.found.ends
         boundaries = self.boundaries if listed else self._boundaries(PAGE)
+        by_feeder, feeders_left_out = self.by_feeder
         return {
             "id": self.id,
             "kind": self.request.kind,
@@ -192,6 +201,8 @@ class TraceResult:
             "model": self.network.model,
             "customers": self.sums["customers"],
             "sums": self.sums,
+            "by_feeder": by_feeder,
+            "by_feeder_left_out": feeders_left_out,
             "bounds": list(self.bounds) if self.bounds else None,
             "sources": list(self._sources()),
             "boundaries": boundaries,

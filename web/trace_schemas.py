@@ -136,6 +136,7 @@ def _of_kind(kind: str, takes: Takes) -> Schema:
 
 
 _ONE_STATE = {"not": {"anyOf": [{"required": list(both)} for both in combinations(("scenario", "at", "revision"), 2)]}}
+_SUMS = {"customers": COUNT, "rated_power_va": NUMBER, "length_m": NUMBER, "counts": COUNTS}
 _REQUEST = record({}, {**FIELD_SCHEMAS, "elements": choice("all", "page", False)}, closed=True)
 
 TRACE_SCHEMAS: Mapping[str, Schema] = {
@@ -150,7 +151,12 @@ TRACE_SCHEMAS: Mapping[str, Schema] = {
             "revision": COUNT,
             "model": TEXT,
             "customers": COUNT,
-            "sums": record({"customers": COUNT, "rated_power_va": NUMBER, "length_m": NUMBER, "counts": COUNTS}),
+            "sums": record(_SUMS),
+            "by_feeder": {
+                **array(record({"mrid": TEXT_OR_NULL, "name": TEXT_OR_NULL, **_SUMS})),
+                "description": "the sums of each feeder of the normal state, most customers first; null is for none",
+            },
+            "by_feeder_left_out": {**COUNT, "description": "how many more feeders there are"},
             "bounds": BOUNDS,
             "sources": array(record({"mrid": TEXT, "node": TEXT, **PLACE})),
             "boundaries": array(record({"mrid": TEXT, "reason": TEXT, **PLACE})),

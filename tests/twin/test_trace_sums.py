@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from tests.twin.networks import rng_network
 from topology import extent
-from twin import trace_sums
+from twin import trace_feeders, trace_sums
 from twin.engine import Twin
 from twin.trace_kinds import KINDS
 from twin.traces import trace
 
+NAMES = ("AcLineSegment", "Switch", "PowerTransformer", "ConnectivityNode", "EnergyConsumer")
 KINDS_TRACED = ("connected", "upstream", "downstream", "subnetwork")
 
 
@@ -67,6 +69,15 @@ def test_sums_are_the_same_however_they_are_made(seed):
         assert result.bounds == trace_sums.bounds_of_extent(twin.network, masks)
         assert result.bounds == trace_sums.bounds_of_trace(twin.network, result.trace)
         assert result.status == result.trace.status
+        feeders = trace_feeders.of_extent(twin.network, masks)
+        assert result.by_feeder == feeders == trace_feeders.of_trace(twin.network, result.trace, result.consumers)
+        assert added_up(feeders[0]) == expected
+
+
+def added_up(feeders):
+    """The sums of all feeders together."""
+    whole = {name: sum(each[name] for each in feeders) for name in ("customers", "length_m", "rated_power_va")}
+    return {**whole, "counts": {name: sum(each["counts"][name] for each in feeders) for name in NAMES}}
 
 
 def test_what_is_traced_is_among_the_kinds():
@@ -85,3 +96,28 @@ def test_no_element_is_listed_for_an_answer_without_elements(monkeypatch):
     assert answer["sums"]["counts"]["ConnectivityNode"] >= 1
     with pytest.raises(AssertionError, match="an ordered trace"):
         result.to_json()
+
+
+def test_every_feeder_has_its_own_sums(simbench):
+    """The feeder with most customers first; what belongs to no feeder stands under null."""
+    start = [str(simbench.sources["mrid"][0])]
+    told, left_out = trace(Twin(simbench), kind="connected", start=start).by_feeder
+    assert left_out == 0 and [each["customers"] for each in told] == sorted(
+        (each["customers"] for each in told), reverse=True
+    )
+    customers, nodes = Counter(), Counter(simbench.node_feeder.tolist())
+    for row, node in enumerate(simbench.consumers["node"].tolist()):
+        customers[int(simbench.node_feeder[node])] += int(simbench.consumer_customers[row])
+    expected = {str(mrid): row for row, mrid in enumerate(simbench.feeders["mrid"])} | {None: -1}
+    assert len(told) > 100
+    for each in told:
+        row = expected[each["mrid"]]
+        assert (each["customers"], each["counts"]["ConnectivityNode"]) == (customers[row], nodes[row])
+        assert each["name"] == (None if row < 0 else simbench.feeders["name"][row])
+
+
+def test_of_very_many_feeders_the_largest_are_told(simbench, monkeypatch):
+    start = [str(simbench.sources["mrid"][0])]
+    whole = trace(Twin(simbench), kind="connected", start=start).by_feeder[0]
+    monkeypatch.setattr(trace_feeders, "MOST", 3)
+    assert trace(Twin(simbench), kind="connected", start=start).by_feeder == (whole[:3], len(whole) - 3)
