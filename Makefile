@@ -109,7 +109,9 @@ $(VENDOR): web/viewer/package.json web/viewer/package-lock.json web/viewer/vendo
 lock: $(STAMPS)/uv
 	$(COMPILE) pyproject.toml --all-extras -o requirements/test.txt
 	$(COMPILE) pyproject.toml -c requirements/test.txt -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra jwt --extra postgis -c requirements/test.txt -o requirements/image.txt
 	$(COMPILE) --group build -c requirements/test.txt -o requirements/build.txt
+	$(COMPILE) --group audit -c requirements/test.txt -o requirements/audit.txt
 	$(COMPILE) --group demo -c requirements/test.txt --no-deps -o requirements/demo.txt
 	$(COMPILE) --group node -o requirements/node.txt
 	$(COMPILE) --group uv -o requirements/uv.txt
