@@ -46,6 +46,7 @@ from twin.components import (
     USAGE_POINT,
     Table,
 )
+from twin.extras import NEIGHBOURS, PLACED_FROM
 from twin.geometry import LineStrings
 from twin.network import Network
 
@@ -136,8 +137,8 @@ class _Reader:
             "substations": self._substations(),
         }
         tables["usage_points"] = self._usage_points(consumer)
-        points, geometry = self._places(tables, line)
-        tables["nodes"] = self._node_table(points, self._voltages(tables, legs, line, switch))
+        points, placed, geometry = self._places(tables, line)
+        tables["nodes"] = self._node_table(points, placed, self._voltages(tables, legs, line, switch))
         branch_rows = {"lines": line, "switches": switch, "transformers": np.array(legs.equipment, dtype=np.int64)}
         inside = {name: self.container[rows] for name, rows in branch_rows.items()}
         hanging = self.nodes.equipment
@@ -330,7 +331,9 @@ class _Reader:
 
     # --- nodes ------------------------------------------------------------------------------------------------
 
-    def _node_table(self, points: NDArray[np.float64], voltage: NDArray[np.float64]) -> Table:
+    def _node_table(
+        self, points: NDArray[np.float64], placed: NDArray[np.bool_], voltage: NDArray[np.float64]
+    ) -> Table:
         nodes = self.nodes
         container = self.containers.of("nodes", "containers of nodes")[nodes.rows]
         inside = np.append(self.containers.inside, -1)[container]
@@ -350,6 +353,7 @@ class _Reader:
                 "busbar": busbar,
                 "substation": np.concatenate([inside, np.full(extra, -1)]).astype(np.int32),
             },
+            {PLACED_FROM: np.where(placed, NEIGHBOURS, "")},
         )
 
     def _voltages(
@@ -386,8 +390,10 @@ class _Reader:
         of_island[island[known[::-1]]] = voltage[known[::-1]]  # the first of an island wins
         return np.where(np.isnan(voltage), of_island[island], voltage)
 
-    def _places(self, tables: dict[str, Table], line: NDArray[np.int64]) -> tuple[NDArray[np.float64], LineStrings]:
-        """float64 (nodes, 2): lng, lat; and the course of every line."""
+    def _places(
+        self, tables: dict[str, Table], line: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], LineStrings]:
+        """float64 (nodes, 2): lng, lat; bool (nodes,): worked out from neighbours'; the course of every line."""
         nodes, lines, notes = self.nodes, tables["lines"], self.report.notes
         positions = Positions(self.model, self.report)
         given = node_points(self.model, nodes, positions)
@@ -412,7 +418,8 @@ class _Reader:
             own = xy[positions.of(row)]
             courses.append(own if len(own) > 2 else straight[at])
         offsets = np.cumsum([0, *(len(course) for course in courses)]).astype(np.int64)
-        return points, LineStrings(offsets, np.concatenate([np.empty((0, 2)), *courses]))
+        placed = missing & ~np.isnan(points[:, 0])
+        return points, placed, LineStrings(offsets, np.concatenate([np.empty((0, 2)), *courses]))
 
     def _note_places(self, missing: NDArray[np.bool_], unplaced: NDArray[np.bool_]) -> None:
         filled = np.flatnonzero(missing & ~unplaced)

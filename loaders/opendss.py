@@ -41,6 +41,7 @@ from twin.components import (
     Table,
 )
 from twin.components import SWITCH as SWITCH_CLASS
+from twin.extras import NEIGHBOURS, PLACED_FROM
 from twin.network import Network
 from twin.phases import ABC
 
@@ -304,7 +305,7 @@ class _Reader:
     def _node_table(self, feeders: Feeders) -> Table:
         nodes = self.branches.nodes
         bus = np.array(nodes.bus, dtype=np.int64)
-        points = self._points()
+        points, placed = self._points()
         self.report.use("Bus", len(nodes.rows))
         idle = len(nodes.rows) - self._busy_buses()
         if idle:
@@ -320,6 +321,7 @@ class _Reader:
                 "nominal_voltage_v": self._voltages()[bus] * 1e3,
                 "substation": np.array(substation, dtype=np.int32),
             },
+            {PLACED_FROM: np.where(placed[bus], NEIGHBOURS, "")},
         )
 
     def _busy_buses(self) -> int:
@@ -333,8 +335,8 @@ class _Reader:
         """int32 (branches, 2): the nodes at both ends."""
         return np.array([branch.nodes for branch in self.branches.all], dtype=np.int32).reshape(-1, 2)
 
-    def _points(self) -> NDArray[np.float64]:
-        """float64 (nodes, 2): lng, lat."""
+    def _points(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """float64 (nodes, 2): lng, lat; bool (nodes,): worked out from those of neighbours."""
         nodes = self.branches.nodes
         given = np.full((len(nodes.mrid), 2), np.nan)
         for name, row in nodes.rows.items():
@@ -350,7 +352,7 @@ class _Reader:
             self.report.notes.append(place.note)
         points = between_neighbours(place(given), ends[:, 0], ends[:, 1], length)
         self._note_places(missing, np.isnan(points[:, 0]))
-        return points
+        return points, missing & ~np.isnan(points[:, 0])
 
     def _note_places(self, missing: NDArray[np.bool_], unplaced: NDArray[np.bool_]) -> None:
         mrid, notes = self.branches.nodes.mrid, self.report.notes

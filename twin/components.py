@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.extras import ExtraError, Extras, extras_of
+
 Kind = Literal["text", "row", "phases", "flag", "count", "real"]
 
 TEXT = np.dtypes.StringDType()
@@ -166,11 +168,16 @@ LINE, SWITCH_BRANCH, TRANSFORMER = range(len(BRANCH_COMPONENTS))
 
 
 class Table:
-    """Columns of equal length, one row an element; columns are NumPy arrays and never change."""
+    """Columns of equal length, one row an element; columns are NumPy arrays and never change.
 
-    __slots__ = ("_columns", "component")
+    `extras` are columns that the class does not declare, by name: what a source says beyond the model.
+    """
 
-    def __init__(self, component: Component, columns: Mapping[str, object]) -> None:
+    __slots__ = ("_columns", "component", "extras")
+
+    def __init__(
+        self, component: Component, columns: Mapping[str, object], extras: Mapping[str, object] | None = None
+    ) -> None:
         """Fills columns left out with their defaults and checks every value against its declaration.
 
         Raises TableError naming class, column, row (0-based), value and limit.
@@ -185,6 +192,10 @@ class Table:
             column = _column(component, declared, columns.get(declared.name), length)
             column.flags.writeable = False
             self._columns[declared.name] = column
+        try:
+            self.extras: Extras = extras_of(extras or {}, length, list(self._columns))
+        except ExtraError as error:
+            raise TableError(f"{component.name}: {error}") from error
 
     def __len__(self) -> int:
         return len(self._columns["mrid"])
@@ -198,7 +209,12 @@ class Table:
     def take(self, rows: NDArray[np.integer[Any]], **replaced: NDArray[Any]) -> Table:
         """The given rows, in that order; `replaced` columns are taken as they are."""
         columns = {name: column[rows] for name, column in self._columns.items() if name not in replaced}
-        return Table(self.component, {**columns, **replaced})
+        extras = {name: column[rows] for name, column in self.extras.items()}
+        return Table(self.component, {**columns, **replaced}, extras)
+
+    def with_extras(self, **more: NDArray[Any]) -> Table:
+        """The same rows with more extra columns."""
+        return Table(self.component, self._columns, {**self.extras, **more})
 
     def record(self, row: int) -> dict[str, str | int | float | bool | None]:
         """One row as plain Python values; None where a number is not known."""

@@ -18,6 +18,7 @@ from twin.components import (
     USAGE_POINT,
     Component,
 )
+from twin.extras import extra_record
 from twin.mrids import Element
 from twin.network import Network
 from twin.state import Snapshot, supply
@@ -148,7 +149,7 @@ def card(snapshot: Snapshot, element: Element) -> dict[str, object]:
         "id": feature[1] if feature else None,
         "model": network.model,
         "revision": snapshot.revision,
-        "attributes": _attributes(element.component, record),
+        "attributes": _attributes(element.component, record) | extra_record(table.extras, row),
         "geometry": geometry(network, element),
         "feeder": _feeder(network, element),
         "substation": _substation(network, element),

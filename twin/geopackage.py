@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from twin.components import COMPONENTS
 from twin.events import Event, Position, Recorded, event_from_json, event_to_json
-from twin.geopackage_layers import SRS_ID, drop_layer, read_layer, read_lines, write_layer
+from twin.geopackage_layers import SRS_ID, drop_layer, extra_kinds, read_layer, read_lines, write_layer
 from twin.geopackage_styles import write_styles
 from twin.network import Network
 from twin.packed import pack, unpack
@@ -37,7 +37,7 @@ from twin.store import (
 
 APPLICATION_ID = 0x47504B47  # "GPKG"
 GEOPACKAGE_VERSION = 10200
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 POLL_S = 1.0
 
 _WGS84 = (
@@ -76,8 +76,16 @@ CREATE TABLE gridtwin_scenarios (id TEXT NOT NULL PRIMARY KEY, created_at TEXT N
 CREATE TABLE gridtwin_networks (model TEXT NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, "column" TEXT NOT NULL,
   data BLOB NOT NULL, PRIMARY KEY (model, class, "column"));
 """,
+    "3": """
+INSERT INTO gridtwin_meta VALUES ('extras', '{}');
+""",
 }
-"""What takes a file from each released schema to the next; a new file begins with the first schema."""
+"""What takes a file from each released schema to the next; a new file begins with the first schema.
+
+From 4 on, `extras` in gridtwin_meta names the columns of each layer that its class does not declare, and their kinds.
+"""
+_GROWN = 3
+"""The schema that has all tables of the newest one."""
 
 
 class GeoPackageStore:
@@ -119,7 +127,7 @@ class GeoPackageStore:
                 _check_schema(connection, self.path)
                 if write:
                     _migrate(connection)
-                self._grown = _schema(connection) == SCHEMA_VERSION  # a file of an older schema, read only, is not
+                self._grown = int(_schema(connection)) >= _GROWN  # a file of an older schema, read only, is not
             except BaseException:
                 connection.close()
                 raise
@@ -153,7 +161,8 @@ class GeoPackageStore:
             meta = dict(self._connection.execute("SELECT key, value FROM gridtwin_meta").fetchall())
             if meta.get("model") != model:
                 return self._read_older(model)
-            tables = {c.table: read_layer(self._connection, c) for c in COMPONENTS}
+            extras = json.loads(meta.get("extras", "{}"))
+            tables = {c.table: read_layer(self._connection, c, extras.get(c.table, {})) for c in COMPONENTS}
             geometry = read_lines(self._connection)
         network = Network.from_tables(meta["name"], tables, geometry)
         if network.model != model:
@@ -332,7 +341,7 @@ class GeoPackageWriter:
         write_styles(self._connection)
         self._connection.executemany(
             "INSERT OR REPLACE INTO gridtwin_meta VALUES (?, ?)",
-            [("model", network.model), ("name", network.name)],
+            [("model", network.model), ("name", network.name), ("extras", _extras(network))],
         )
 
     def _keep_older(self, coming: str) -> None:
@@ -345,6 +354,10 @@ class GeoPackageWriter:
             "INSERT INTO gridtwin_networks VALUES (?, ?, ?, ?, ?)",
             ((model, meta["name"], *key, data) for key, data in pack(self._store.read_network(model))),
         )
+
+
+def _extras(network: Network) -> str:
+    return json.dumps({name: extra_kinds(table.extras) for name, table in network.tables.items() if table.extras})
 
 
 # --- one writer -----------------------------------------------------------------------------------------------

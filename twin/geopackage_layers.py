@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from twin import phases
 from twin.components import TEXT, Component, Field, Table
+from twin.extras import ExtraKind, Extras, column_of, kind_of, values
 from twin.geometry import LineStrings
 from twin.network import Network
 from twin.places import table_lnglat
@@ -26,6 +27,7 @@ _SQL_TYPES = {
     "count": "INTEGER NOT NULL",
     "real": "REAL",
 }
+_EXTRA_TYPES = {"real": "REAL", "text": "TEXT"}
 _GEOMETRY = {
     "nodes": "POINT",
     "lines": "LINESTRING",
@@ -61,6 +63,9 @@ def write_layer(connection: sqlite3.Connection, component: Component, network: N
     for declared in fields:
         definitions.append(f'"{declared.name}" {_SQL_TYPES[declared.kind]}')
         columns.append(_to_sql(declared, table[declared.name]))
+    for extra, column in table.extras.items():
+        definitions.append(f'"{extra}" {_EXTRA_TYPES[kind_of(column)]}')
+        columns.append(values(column))
     connection.execute(f"CREATE TABLE {name} ({', '.join(definitions)})")
     marks = ", ".join("?" * len(columns))
     connection.executemany(f"INSERT INTO {name} VALUES ({marks})", zip(*columns, strict=True))
@@ -100,21 +105,21 @@ def _to_sql(declared: Field, column: NDArray[Any]) -> Sequence[object]:
         return [codes[mask] for mask in column.tolist()]
     if declared.kind == "real":
         return [None if value != value else value for value in column.tolist()]
-    values: list[object] = column.tolist()
-    return values
+    plain: list[object] = column.tolist()
+    return plain
 
 
-def _from_sql(declared: Field, values: Sequence[Any]) -> NDArray[Any]:
+def _from_sql(declared: Field, read: Sequence[Any]) -> NDArray[Any]:
     if declared.kind == "row":
-        return np.array([-1 if value is None else value - 1 for value in values], dtype=np.int32)
+        return np.array([-1 if value is None else value - 1 for value in read], dtype=np.int32)
     if declared.kind == "phases":
         masks = {phases.mask_to_code(mask): mask for mask in range(16)}
-        return np.array([masks[value] for value in values], dtype=np.uint8)
+        return np.array([masks[value] for value in read], dtype=np.uint8)
     if declared.kind == "real":
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array([np.nan if value is None else value for value in read], dtype=np.float64)
     if declared.kind == "text":
-        return np.array(list(values), dtype=TEXT)
-    return np.array(values, dtype=np.bool_ if declared.kind == "flag" else np.int32)
+        return np.array(list(read), dtype=TEXT)
+    return np.array(read, dtype=np.bool_ if declared.kind == "flag" else np.int32)
 
 
 # --- geometry: the GeoPackage binary header (OGC 12-128r14, 2.1.3) before well-known binary ----------------------
@@ -161,18 +166,25 @@ def _line_blobs(lines: LineStrings) -> list[bytes | None]:
 # --- reading back ---
 
 
-def read_layer(connection: sqlite3.Connection, component: Component) -> Table:
-    """One table as it was written."""
+def extra_kinds(extras: Extras) -> dict[str, ExtraKind]:
+    """What a file has to remember of them to read them again."""
+    return {name: kind_of(column) for name, column in extras.items()}
+
+
+def read_layer(connection: sqlite3.Connection, component: Component, extras: Mapping[str, ExtraKind]) -> Table:
+    """One table as it was written. extras: its columns beyond the class."""
     fields = _stored_fields(component)
-    names = ", ".join(f'"{f.name}"' for f in fields)
+    names = ", ".join(f'"{name}"' for name in (*(f.name for f in fields), *extras))
     rows = connection.execute(f"SELECT {names} FROM {component.table} ORDER BY fid").fetchall()
     columns: dict[str, object] = {}
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
-    for declared, column in zip(fields, values, strict=True):
+    read = list(zip(*rows, strict=True)) if rows else [()] * (len(fields) + len(extras))
+    for declared, column in zip(fields, read, strict=False):
         columns[declared.name] = _from_sql(declared, column)
+    more = zip(extras.items(), read[len(fields) :], strict=True)
+    beyond = {name: column_of(kind, column) for (name, kind), column in more}
     if component.table == "nodes":
         columns["lng"], columns["lat"] = _read_points(connection)
-    return Table(component, columns)
+    return Table(component, columns, beyond)
 
 
 def _read_points(connection: sqlite3.Connection) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

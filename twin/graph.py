@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from topology.masks import Ints
 from topology.nx import ArrayGraph
-from twin import phases
+from twin import extras, phases
 from twin.components import (
     AC_LINE_SEGMENT,
     BRANCH_COMPONENTS,
@@ -70,7 +70,8 @@ def structural_graph(network: Network, switch_open: NDArray[np.uint8] | None = N
     `class` and its columns, consumers with their `usage_points`. Edges have `class`, the columns of that class
     (`node1` and `node2` say which way round), and `branch`, the branch number, which is valid for one model only;
     lines have `geometry`, a list of (lng, lat); switches have `open` and `normal_open`, the open phases, "" for none.
-    The graph has `name`, `substations` and `feeders`.
+    What has columns beyond its class has `extras`, a dictionary of what is known of them. The graph has `name`,
+    `substations` and `feeders`.
     """
     return _graph(network, switch_open, None)
 
@@ -106,7 +107,7 @@ def network_from_networkx(graph: AnyGraph, name: str | None = None) -> Network:
     reader.read_feeders(graph)
     try:
         return Network.from_tables(str(given), reader.tables(), reader.line_geometry())
-    except DuplicateMrid as error:
+    except (DuplicateMrid, extras.ExtraError) as error:
         raise NetworkError(str(error)) from error
 
 
@@ -128,7 +129,20 @@ def _records(network: Network, table: Table, rows: Rows) -> list[Attributes]:
 
 
 def _columns(network: Network, table: Table, rows: Rows) -> dict[str, Iterable[Any]]:
-    return {declared.name: _plain(network, declared, table[declared.name][rows]) for declared in table.component.fields}
+    columns: dict[str, Iterable[Any]] = {
+        declared.name: _plain(network, declared, table[declared.name][rows]) for declared in table.component.fields
+    }
+    if table.extras:
+        columns["extras"] = _extras(table, rows)
+    return columns
+
+
+def _extras(table: Table, rows: Rows) -> list[dict[str, Any]]:
+    given = [extras.values(column[rows]) for column in table.extras.values()]
+    return [
+        {name: value for name, value in zip(table.extras, row, strict=True) if value is not None}
+        for row in zip(*given, strict=True)
+    ]
 
 
 def _rows(columns: Mapping[str, Iterable[Any]]) -> list[Attributes]:
@@ -245,7 +259,7 @@ class _Labels:
         metered: list[list[Attributes]] = [[] for _ in consumers]
         owners, usage_points = _rows_of(self._usage_points, consumers)
         for owner, record in zip(owners, _records(network, network.usage_points, usage_points), strict=True):
-            metered[owner].append({"mrid": record["mrid"], "name": record["name"]})
+            metered[owner].append({key: value for key, value in record.items() if key != "consumer"})
         for (place, record), points in zip(self._at(network.consumers, places, consumers), metered, strict=True):
             found[place].append({**record, "usage_points": points})
         return found
@@ -274,13 +288,17 @@ class _Reader:
 
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, list[object]]] = {}
+        self._extras: dict[str, list[dict[str, object]]] = {}
         self._components: dict[str, Component] = {}
         self._rows: dict[str, dict[str, int]] = {"nodes": {}, "substations": {}}
         self._lines: list[list[tuple[float, float]]] = []
 
     def tables(self) -> dict[str, Table]:
         """What was read, as tables in the order of reading."""
-        return {name: Table(self._components[name], columns) for name, columns in self._columns.items()}
+        return {
+            name: Table(self._components[name], columns, extras.from_records(self._extras[name]))
+            for name, columns in self._columns.items()
+        }
 
     def line_geometry(self) -> LineStrings:
         """One a line."""
@@ -364,13 +382,15 @@ class _Reader:
     def _begin(self, component: Component) -> None:
         self._components[component.table] = component
         self._columns[component.table] = {declared.name: [] for declared in component.fields}
+        self._extras[component.table] = []
 
     def _add(self, component: Component, where: str, attributes: Mapping[str, object], **given: int) -> str:
         """One row; returns its mrid. given: columns that are no attributes, as rows."""
         declared_names = {declared.name for declared in component.fields}
         for key in attributes:
-            if key not in declared_names or key in given:
+            if (key not in declared_names and key != "extras") or key in given:
                 raise NetworkError(f"{where}: {component.name} has no attribute {key!r}")
+        self._extras[component.table].append(_extras_given(where, attributes.get("extras", {})))
         columns = self._columns[component.table]
         for declared in component.fields:
             value: object = declared.default
@@ -427,6 +447,20 @@ def _class_of(where: str, attributes: Mapping[str, object], among: Sequence[Comp
     if "class" not in attributes:
         raise NetworkError(f"{where}: attribute 'class' is missing; it must be one of {names}")
     raise _wrong(where, "class", attributes["class"], f"must be one of {names}")
+
+
+def _extras_given(where: str, value: object) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise _wrong(where, "extras", value, "must be a dictionary")
+    for name, each in value.items():
+        try:
+            extras.check_name(str(name))
+        except extras.ExtraError as error:
+            raise NetworkError(f"{where}: {error}") from error
+        finite = isinstance(each, _REAL) and not isinstance(each, bool) and bool(np.isfinite(each))
+        if not finite and (not isinstance(each, str) or "\0" in each):
+            raise _wrong(where, f"extras.{name}", each, "must be text or a finite number")
+    return dict(value)
 
 
 def _listed(attributes: Mapping[str, object], name: str, where: str) -> list[Mapping[str, object]]:

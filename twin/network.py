@@ -180,9 +180,12 @@ class Network:
         digest = hashlib.blake2b(digest_size=8)
         for table_name, table in self.tables.items():
             digest.update(table_name.encode())
-            for column_name in table:
+            columns = {
+                **{name: table[name] for name in table},
+                **table.extras,
+            }  # none: the hash is as it was
+            for column_name, column in columns.items():
                 digest.update(column_name.encode())
-                column = table[column_name]
                 if column.dtype.kind == "T":
                     digest.update("\0".join(column.tolist()).encode())
                 else:

@@ -9,7 +9,8 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from twin.components import COMPONENTS, TEXT, Component, Field, Table, TableError
+from twin.components import COMPONENTS, TEXT, Component, Kind, Table, TableError
+from twin.extras import EXTRA_KINDS, kind_of
 from twin.geometry import LineStrings
 from twin.network import Network, NetworkError
 
@@ -19,14 +20,20 @@ Key = tuple[str, str]
 LEVEL = 1
 _BROKEN = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
 _DTYPES = {"row": "<i4", "phases": "u1", "flag": "?", "count": "<i4", "real": "<f8"}
+_EXTRA = "extra {} "
+"""Put before the name of an extra column; its kind is in it."""
 _OFFSETS, _COORDINATES = ("line_geometry", "offsets"), ("line_geometry", "coordinates")
 
 
 def pack(network: Network) -> Iterator[tuple[Key, bytes]]:
     """Every column of a network, compressed."""
     for component in COMPONENTS:
+        table = network.tables[component.table]
         for field in component.fields:
-            yield (component.table, field.name), _packed(_bytes(field, network.tables[component.table][field.name]))
+            yield (component.table, field.name), _packed(_bytes(field.kind, table[field.name]))
+        for name, column in table.extras.items():
+            kind = kind_of(column)
+            yield (component.table, _EXTRA.format(kind) + name), _packed(_bytes(kind, column))
     yield _OFFSETS, _packed(network.line_geometry.offsets.astype("<i8").tobytes())
     yield _COORDINATES, _packed(network.line_geometry.coordinates.astype("<f8").tobytes())
 
@@ -47,20 +54,25 @@ def _packed(data: bytes) -> bytes:
     return bytes(isal_zlib.compress(data, LEVEL))
 
 
-def _bytes(field: Field, column: NDArray[Any]) -> bytes:
-    if field.kind == "text":
+def _bytes(kind: Kind, column: NDArray[Any]) -> bytes:
+    if kind == "text":
         return "".join(value + "\0" for value in column.tolist()).encode()
-    return column.astype(_DTYPES[field.kind]).tobytes()
+    return column.astype(_DTYPES[kind]).tobytes()
 
 
 def _table(component: Component, columns: Mapping[Key, bytes]) -> Table:
-    return Table(
-        component, {field.name: _column(field, columns[component.table, field.name]) for field in component.fields}
-    )
+    own = {field.name: _column(field.kind, columns[component.table, field.name]) for field in component.fields}
+    extras = {
+        name.removeprefix(_EXTRA.format(kind)): _column(kind, packed)
+        for (table, name), packed in columns.items()
+        for kind in EXTRA_KINDS
+        if table == component.table and name.startswith(_EXTRA.format(kind))
+    }
+    return Table(component, own, extras)
 
 
-def _column(field: Field, packed: bytes) -> NDArray[Any]:
+def _column(kind: Kind, packed: bytes) -> NDArray[Any]:
     data = isal_zlib.decompress(packed)
-    if field.kind == "text":
+    if kind == "text":
         return np.array(data.decode().split("\0")[:-1], dtype=TEXT)
-    return np.frombuffer(data, _DTYPES[field.kind])
+    return np.frombuffer(data, _DTYPES[kind])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,14 @@ def texts(values: NDArray[Any]) -> Column:
     """Text as UTF-8, never null."""
     encoded = [value.encode() for value in values.tolist()]
     return _pieces(encoded)
+
+
+def documents(objects: Iterable[str | None]) -> Column:
+    """JSON text as jsonb; null for None."""
+    encoded = [None if each is None else b"\x01" + each.encode() for each in objects]
+    null = np.fromiter((each is None for each in encoded), np.bool_, len(encoded))
+    whole = _pieces([each or b"" for each in encoded])
+    return Column(whole.offsets, whole.data, null)
 
 
 def points(lnglat: NDArray[np.float64]) -> Column:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twin import postgis_copy as copy
 from twin.components import COMPONENTS, Component, Field, Table
+from twin.extras import from_documents, to_documents
 from twin.geometry import LineStrings
 from twin.network import Network
 from twin.packed import pack, unpack
@@ -123,6 +124,7 @@ def _columns(component: Component, network: Network, number: int) -> tuple[list[
         columns["normal_phases"] = copy.numbers(network.normal_energized, ">i2")
     if name == "consumers":
         columns["customers"] = copy.numbers(network.consumer_customers, ">i4")
+    columns["extras"] = copy.documents(to_documents(table.extras, rows))
     return list(columns), list(columns.values())
 
 
@@ -182,7 +184,14 @@ async def _read_table(connection: Connection, component: Component, number: int)
     for field in others:
         if field.kind == "row":
             columns[field.name] = np.asarray(columns[field.name]) - 1
-    return Table(component, columns)
+    return Table(component, columns, await _read_extras(connection, part))
+
+
+async def _read_extras(connection: Connection, part: str) -> dict[str, NDArray[Any]]:
+    if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {part} WHERE extras IS NOT NULL)"):
+        return {}
+    (documents,) = copy.bytes_to_texts(await _copied(connection, part, ["coalesce(extras::text, '')"], "text"), 1)
+    return from_documents(documents.tolist())
 
 
 async def _read_lines(connection: Connection, number: int) -> LineStrings:

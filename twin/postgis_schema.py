@@ -10,7 +10,7 @@ from twin.postgis_session import Connection, Session, find_postgis
 from twin.postgis_url import PostgisUrl
 from twin.store import StoreInvalid, StoreMissing
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest schema; numbers in text, so that newer ones compare greater."""
 
 _VERSION_TABLE = "SELECT to_regclass(format('%I.alembic_version', $1::text)) IS NOT NULL"

@@ -169,7 +169,7 @@ def test_another_schema_is_refused(loaded):
     with sqlite3.connect(loaded) as connection:
         connection.execute("UPDATE gridtwin_meta SET value = '99' WHERE key = 'schema'")
     connection.close()
-    with pytest.raises(StoreInvalid, match="has schema 99; this gridtwin reads 3"):
+    with pytest.raises(StoreInvalid, match="has schema 99; this gridtwin reads 4"):
         GeoPackageStore(loaded)
 
 

@@ -117,7 +117,7 @@ def test_tables_are_those_of_the_model(loaded: Base) -> None:
             )
         }
         fields = stored_fields(component)
-        derived = {"normal_phases", "customers"}
+        derived = {"normal_phases", "customers", "extras"}
         assert set(found) - {"model", "id", "geom"} - derived == {field.name for field in fields}, table
         for field in fields:
             kind, required, comment = found[field.name]
@@ -192,13 +192,14 @@ def test_two_schemas_in_one_database(base: Base) -> None:
 
 # --- migrations ---------------------------------------------------------------------------------------------------
 
-NEXT = """
+FOLLOWING = f"{int(SCHEMA) + 1:04}"
+NEXT = f"""
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "{FOLLOWING}"
+down_revision = "{SCHEMA}"
 def upgrade():
     op.execute("ALTER TABLE ac_line_segment ADD COLUMN conductor text NOT NULL DEFAULT '50% Al:St'")
-    op.execute({extra!r})
+    op.execute({{extra!r}})
 """
 
 
@@ -209,10 +210,10 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (scripts / "versions").mkdir(parents=True)
     for path in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("versions/*.py")):
         (scripts / path.relative_to(SCRIPTS)).write_bytes(path.read_bytes())
-    step = scripts / "versions" / "v0002.py"
+    step = scripts / "versions" / f"v{FOLLOWING}.py"
     step.write_text(NEXT.format(extra="SELECT 1"))
     monkeypatch.setattr("twin.postgis_migrations.upgrade_script.__defaults__", (scripts,))
-    monkeypatch.setattr("twin.postgis_schema.SCHEMA", "0002")
+    monkeypatch.setattr("twin.postgis_schema.SCHEMA", FOLLOWING)
     return step
 
 
@@ -221,21 +222,42 @@ def test_the_newest_schema_is_the_one_that_the_scripts_lead_to() -> None:
 
 
 def test_an_older_schema_is_brought_up_to_date_with_what_is_in_it(loaded: Base, newer: Path) -> None:
-    with pytest.raises(StoreInvalid, match=r"has schema 0001; this gridtwin reads 0002: open it for writing once"):
+    with pytest.raises(
+        StoreInvalid, match=f"has schema {SCHEMA}; this gridtwin reads {FOLLOWING}: open it for writing once"
+    ):
         PostgisStore(loaded.url)
     with loaded.twin() as twin:
         assert twin.switch([Operation("b3", True)]).revision == 2
-    assert loaded.rows("SELECT version_num FROM gridtwin.alembic_version") == [("0002",)]
+    assert loaded.rows("SELECT version_num FROM gridtwin.alembic_version") == [(FOLLOWING,)]
     assert loaded.rows("SELECT DISTINCT conductor FROM gridtwin.ac_line_segment_1") == [("50% Al:St",)]
     load(loaded, small(opened=""))  # and a new model fits as well
     assert loaded.rows("SELECT count(*) FROM gridtwin.ac_line_segment WHERE model = 2 AND conductor <> ''") == [(3,)]
+
+
+def test_the_first_schema_goes_forward_with_what_is_in_it(loaded: Base) -> None:
+    first, second = ((SCRIPTS / f"{number}.sql").read_text(encoding="utf-8") for number in ("0001", "0002"))
+    for view in re.findall(r"CREATE OR REPLACE VIEW (\w+)", second):
+        (before,) = re.findall(rf"CREATE VIEW {view} AS\n.*?;", first, re.DOTALL)
+        loaded.execute(f"SET search_path = gridtwin, public; DROP VIEW {view}; {before}")
+    for table in re.findall(r"ALTER TABLE (\w+) ADD COLUMN extras", second):
+        loaded.execute(f"ALTER TABLE gridtwin.{table} DROP COLUMN extras")
+    loaded.execute("UPDATE gridtwin.alembic_version SET version_num = '0001'")
+    with pytest.raises(StoreInvalid, match=f"has schema 0001; this gridtwin reads {SCHEMA}"):
+        PostgisStore(loaded.url)
+    with loaded.twin() as twin:
+        assert twin.network.model == small().model
+    network = small()
+    nodes = network.nodes.with_extras(pole=np.array(["wood"] * len(network.nodes)))
+    load(loaded, Network.from_tables("poles", {**network.tables, "nodes": nodes}, network.line_geometry))
+    assert loaded.rows("SELECT DISTINCT extras->>'pole' FROM gridtwin.nodes") == [("wood",)]
+    assert loaded.rows("SELECT count(extras) FROM gridtwin.lines") == [(0,)]
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(loaded: Base, newer: Path) -> None:
     newer.write_text(NEXT.format(extra="SELECT 1 / 0"))
     with pytest.raises(StoreError, match="division by zero"):
         PostgisStore(loaded.url, write=True)
-    assert loaded.rows("SELECT version_num FROM gridtwin.alembic_version") == [("0001",)]
+    assert loaded.rows("SELECT version_num FROM gridtwin.alembic_version") == [(SCHEMA,)]
     assert not loaded.rows("SELECT 1 FROM pg_attribute WHERE attname = 'conductor'")
 
 

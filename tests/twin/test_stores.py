@@ -102,8 +102,10 @@ def assert_same(one: Network, other: Network) -> None:
     """Every column, not only the hash of all."""
     assert (one.model, one.name) == (other.model, other.name)
     for name, table in one.tables.items():
-        for column in table:
-            assert np.array_equal(table[column], other.tables[name][column], equal_nan=table[column].dtype.kind == "f")
+        assert list(table.extras) == list(other.tables[name].extras)
+        for column, values in {**{column: table[column] for column in table}, **table.extras}.items():
+            there = other.tables[name].extras.get(column) if column in table.extras else other.tables[name][column]
+            assert np.array_equal(values, there, equal_nan=values.dtype.kind == "f")
     assert np.array_equal(one.line_geometry.offsets, other.line_geometry.offsets)
     assert np.array_equal(one.line_geometry.coordinates, other.line_geometry.coordinates)
 
@@ -163,6 +165,27 @@ def test_any_text_comes_back(place):
         assert [(r.author, r.note) for r in log] == [(texts[0], texts[2]), ("", texts[3])]
         twin.switch([Operation("b3", True)], note=texts[3], idempotency_key=texts[1])
         assert twin.revision == 2
+
+
+def test_columns_beyond_the_classes_come_back(place):
+    plain = small()
+    texts = ["tab\there", "back\\slash \\n", "quotes ' \"", "žluťoučký 變電站 ⚡", "r\re", "line\nbreak"]
+    tables = {}
+    for name, table in plain.tables.items():
+        text = [texts[row % 6] if row % 3 != 2 else "" for row in range(len(table))]
+        number = [np.nan if row % 3 == 1 else (row + 1) / 3 * 10.0 ** (row - 5) for row in range(len(table))]
+        tables[name] = table.with_extras(source_text=np.array(text), source_number=np.array(number))
+    network = Network.from_tables("extras", tables, plain.line_geometry)
+    assert network.nodes.extras.keys() == {"source_text", "source_number"}
+    with place.store() as store:
+        Twin.load(network, store)
+        Twin.load(plain, store)
+    with place.store() as store:
+        assert_same(store.read_network(network.model), network)  # the older one of two
+        assert_same(store.read_network(plain.model), plain)
+        Twin.load(network, store)
+    with place.store() as store:
+        assert_same(store.read_network(network.model), network)
 
 
 def test_a_second_model_carries_positions(loaded):
