@@ -24,6 +24,8 @@ TOP_LEVEL = {
     "Makefile",
     "README.md",
     "benchmarks",
+    "compose.yaml",
+    "container",
     "docs",
     "gridtwin.py",
     "loaders",
@@ -136,7 +138,7 @@ def test_every_requirement_is_locked_with_hashes(name: str) -> None:
     assert [requirement for requirement, (_, hashes) in pins(name).items() if hashes == 0] == []
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "build.txt", "demo.txt"])
+@pytest.mark.parametrize("name", ["runtime.txt", "image.txt", "audit.txt", "build.txt", "demo.txt"])
 def test_locks_that_share_an_environment_agree(name: str) -> None:
     tested = {key.partition(";")[0]: version for key, (version, _) in pins("test.txt").items()}
     for key, (version, _) in pins(name).items():

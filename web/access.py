@@ -77,9 +77,17 @@ class TokenFile:
         self._known: dict[str, tuple[Identity, datetime | None]] = {}
         self._read()
 
+    @property
+    def count(self) -> int:
+        """How many tokens it holds, ended ones too."""
+        return len(self._known)
+
     def identify(self, token: str) -> Identity | None:
-        """By its hash."""
-        self._read()
+        """By its hash. A file that became unreadable, or wrong, lets nobody in until it is mended."""
+        try:
+            self._read()
+        except AccessError as error:
+            raise Unauthorized("the server cannot read its tokens: an administrator has to mend their file") from error
         found = self._known.get(_hashed(token))
         if found is None:
             return None

@@ -31,6 +31,7 @@ from web.commands.serving import demo, serve
 from web.commands.switching import switch
 from web.commands.tokens import token
 from web.commands.tracing import trace
+from web.commands.warming import warm_up
 from web.settings import SettingsError
 
 BAD = (
@@ -61,7 +62,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (load, generate, check, info, history, trace, switch, copy, export, bench, serve, demo, token):
+for command in (load, generate, check, info, history, trace, switch, copy, export, bench, serve, demo, token, warm_up):
     app.command()(command)
 
 

@@ -19,12 +19,19 @@ class SignedTokens:
     """Tokens that somebody else issues; the claims `exp`, `aud`, `iss` and `sub` must be there, `scope` says what."""
 
     def __init__(self, keys: Path, *, audience: str, issuer: str) -> None:
-        """Raises AccessError for a file that is no key set."""
+        """Raises AccessError for a file that is no key set, or holds a secret key that only its owner should have."""
         self._audience, self._issuer = audience, issuer
         try:
-            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.loads(keys.read_text())).keys}
+            known = jwt.PyJWKSet.from_dict(json.loads(keys.read_text())).keys
+            self._keys = {key.key_id: key for key in known}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, jwt.PyJWTError) as error:
             raise AccessError(f"the key set {keys} cannot be used: {error}") from error
+        for key in known:
+            if key.algorithm_name not in ALGORITHMS:
+                raise AccessError(
+                    f"the key set {keys} cannot be used: its key {key.key_id or 'without kid'} is for "
+                    f"{key.algorithm_name}; use public keys for one of {', '.join(ALGORITHMS)}"
+                )
 
     def identify(self, token: str) -> Identity | None:
         """By its signature and claims; None for what is no JWT at all."""

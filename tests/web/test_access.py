@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-from tests.web.conftest import Client, Connect
+from tests.web.conftest import Client, Connect, Served
 from twin.engine import Twin
+from web import cli
 from web.access import SCOPES, AccessError, TokenFile, add_token
+from web.commands.options import login_name
 from web.guard import COOKIE
 from web.routes import OPERATIONS
 from web.settings import Settings, SettingsError
@@ -71,12 +72,28 @@ def test_every_operation_wants_its_scope(guarded: Client, tokens: dict[str, str]
             assert (status == 403) == (SCOPES.index(scope) < SCOPES.index(needs)), (scope, status)
 
 
+WRITES = {
+    ("POST", "/api/switching"),
+    ("POST", "/api/scenarios"),
+    ("DELETE", "/api/scenarios/{id}"),
+    ("POST", "/api/scenarios/{id}/switching"),
+}
+PUBLIC = {"/", "/viewer/{path:path}", "/healthz", "/readyz", "/signin", "/signout"}
+
+
 def test_the_table_of_scopes() -> None:
     table = {(operation.method, operation.path): operation.needs for operation in OPERATIONS}
-    assert table["POST", "/api/switching"] == table["POST", "/api/scenarios"] == "operate"
-    assert table["POST", "/api/traces"] == table["GET", "/metrics"] == table["GET", "/api/stream"] == "read"
-    public = {path for (_, path), needs in table.items() if needs is None}
-    assert public == {"/", "/viewer/{path:path}", "/healthz", "/readyz", "/signin", "/signout"}
+    assert {route for route, needs in table.items() if needs == "operate"} == WRITES
+    assert {path for (_, path), needs in table.items() if needs is None} == PUBLIC
+    reads = {route for route, needs in table.items() if needs == "read"}
+    assert {path for method, path in reads if method == "POST"} == {"/api/traces"}
+    assert len(reads) + len(WRITES) + sum(path in PUBLIC for _, path in table) == len(table)
+
+
+def test_a_server_without_access_control_lets_everybody_do_everything(client: Client, twin: Twin) -> None:
+    assert client.get("/api/network").status_code == 200
+    assert client.post("/api/switching", SWITCH).status_code == 200
+    assert list(twin.store.events())[-1].author == ""
 
 
 def test_the_stream_is_covered(guarded: Client) -> None:
@@ -88,6 +105,32 @@ def test_the_log_says_who(guarded: Client, tokens: dict[str, str], twin: Twin) -
     assert twin.revision == 1
     assert post(guarded, "/api/switching", SWITCH, tokens["operate"]).status_code == 200
     assert list(twin.store.events())[-1].author == "operateer"
+
+
+def test_a_scenario_says_who_made_it_and_who_went_on(guarded: Client, tokens: dict[str, str]) -> None:
+    made = post(guarded, "/api/scenarios", {"name": "x"}, tokens["operate"]).json()
+    path = f"/api/scenarios/{made['id']}"
+    assert post(guarded, f"{path}/switching", SWITCH, tokens["read"]).status_code == 403
+    assert post(guarded, f"{path}/switching", SWITCH, tokens["admin"]).status_code == 200
+    whole = guarded.get(path, headers=bearer(tokens["read"])).json()
+    assert (whole["author"], [step["author"] for step in whole["steps"]]) == ("operateer", ["adminer"])
+
+
+def test_what_is_kept_for_one_is_not_given_to_another(
+    twin: Twin, serve: Callable[..., Served], tokens: dict[str, str], tmp_path: Path
+) -> None:
+    """Over a real connection, where answers to the same address may be kept."""
+    url = serve(twin, token_file=str(tmp_path / "tokens")).url
+    cookie = {"Cookie": f"{COOKIE}={tokens['read']}"}
+    for path in ("/tiles/grid/14/8601/5386.mvt", "/tiles/grid.json", "/api/network"):
+        for allowed in (bearer(tokens["read"]), cookie, bearer(tokens["admin"])):
+            assert httpx.get(url + path, headers=allowed).status_code in (200, 204)
+            for refused in ({}, bearer("wrong"), {"Cookie": f"{COOKIE}=wrong"}):
+                answer = httpx.get(url + path, headers=refused)
+                assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    with httpx.stream("GET", f"{url}/api/stream", headers=cookie) as stream:
+        assert stream.status_code == 200
+        assert next(stream.iter_lines()).startswith(("event: hello", "id:", ":", "retry"))
 
 
 def test_only_an_admin_deletes_what_others_made(guarded: Client, tokens: dict[str, str]) -> None:
@@ -175,6 +218,21 @@ def test_the_file_holds_no_token_and_is_read_again(tmp_path: Path) -> None:
     assert file.identify(first) is None
 
 
+def test_a_file_that_breaks_while_serving_lets_nobody_in(
+    guarded: Client, tokens: dict[str, str], tmp_path: Path
+) -> None:
+    path, header = tmp_path / "tokens", bearer(tokens["admin"])
+    whole = path.read_text()
+    assert guarded.get("/api/network", headers=header).status_code == 200
+    for broken in (whole + "half a line", None):
+        path.unlink() if broken is None else path.write_text(broken)
+        answer = guarded.get("/api/network", headers=header)
+        assert answer.status_code == 401 and "administrator has to mend" in answer.text
+        assert str(tmp_path) not in answer.text
+    path.write_text(whole)
+    assert guarded.get("/api/network", headers=header).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -256,6 +314,14 @@ def _hmac_with_the_public_key(key: RSAPrivateKey) -> str:
     return (signing + b"." + jwt.utils.base64url_encode(algorithm.sign(signing, secret))).decode()
 
 
+def _with_a_key_of_its_own(_: RSAPrivateKey) -> str:
+    """Headers that name a key to be trusted, of which none may be."""
+    own = generate_private_key(65537, 2048)
+    jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(own.public_key()))
+    header = {"kid": "r", "jwk": jwk, "jku": "https://evil.example/keys", "x5u": "https://evil.example/x"}
+    return jwt.encode(claims(scope="admin"), own, "RS256", header)
+
+
 FORGED: dict[str, Forge] = {
     "expired": lambda key: jwt.encode(claims(exp=datetime.now(UTC) - timedelta(hours=1)), key, "RS256", {"kid": "r"}),
     "not yet": lambda key: jwt.encode(claims(nbf=datetime.now(UTC) + timedelta(hours=1)), key, "RS256", {"kid": "r"}),
@@ -270,6 +336,13 @@ FORGED: dict[str, Forge] = {
     "HMAC with the public key": _hmac_with_the_public_key,
     "another key": lambda _: jwt.encode(claims(), generate_private_key(65537, 2048), "RS256", {"kid": "r"}),
     "unknown key": lambda key: jwt.encode(claims(), key, "RS256", {"kid": "x"}),
+    "audience of many": lambda key: jwt.encode(claims(aud=["others", "more"]), key, "RS256", {"kid": "r"}),
+    "scope of none": lambda key: jwt.encode(claims(scope="openid superuser"), key, "RS256", {"kid": "r"}),
+    "another algorithm": lambda key: jwt.encode(claims(scope="admin"), key, "PS256", {"kid": "r"}),
+    "the other key's id": lambda key: jwt.encode(claims(scope="admin"), key, "RS256", {"kid": "e"}),
+    "no key's id": lambda key: jwt.encode(claims(scope="admin"), key, "RS256"),
+    "a key of its own": _with_a_key_of_its_own,
+    "an unknown extension": lambda key: jwt.encode(claims(), key, "RS256", {"kid": "r", "crit": ["x"], "x": 1}),
     "no JWT": lambda _: "a.b.c",
     "empty parts": lambda _: "..",
 }
@@ -286,6 +359,13 @@ def test_a_key_set_that_is_none(twin: Twin, connect: Connect, tmp_path: Path) ->
         (tmp_path / "keys").write_text(text)
         with pytest.raises(AccessError, match="cannot be used"):
             connect(twin, jwt_keys=str(tmp_path / "keys"), jwt_audience="a", jwt_issuer="b")
+
+
+def test_a_key_set_with_a_shared_secret_is_refused(twin: Twin, connect: Connect, tmp_path: Path) -> None:
+    secret = {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U", "kid": "s", "alg": "HS256"}
+    (tmp_path / "keys").write_text(json.dumps({"keys": [secret]}))
+    with pytest.raises(AccessError, match="key s is for HS256; use public keys"):
+        connect(twin, jwt_keys=str(tmp_path / "keys"), jwt_audience="a", jwt_issuer="b")
 
 
 # --- settings -------------------------------------------------------------------------------------------------------
@@ -332,21 +412,69 @@ def test_pages_of_other_sites_read_only_where_they_may(twin: Twin, connect: Conn
 # --- the command line -----------------------------------------------------------------------------------------------
 
 
-def gridtwin(*words: object) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from web.cli import main; main()", *map(str, words)]
-    return subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+Run = Callable[..., tuple[int, str, str]]
 
 
-def test_a_token_is_made_and_shown_once(tmp_path: Path) -> None:
+@pytest.fixture
+def gridtwin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the command; gives the exit code and what it wrote to its two streams."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gridtwin", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_a_token_is_made_and_shown_once(tmp_path: Path, gridtwin: Run) -> None:
     path = tmp_path / "tokens"
-    made = gridtwin("token", path, "--name", "ann", "--scope", "operate", "--until", "2099-01-01")
-    assert made.returncode == 0 and "cannot be shown again" in made.stderr
-    found = TokenFile(path).identify(made.stdout.strip())
+    code, token, said = gridtwin("token", path, "--name", "ann", "--scope", "operate", "--until", "2099-01-01")
+    assert code == 0 and "cannot be shown again" in said
+    found = TokenFile(path).identify(token.strip())
     assert found is not None and (found.name, found.scope) == ("ann", "operate")
-    wrong = gridtwin("token", path, "--name", "ann", "--scope", "boss")
-    assert (wrong.returncode, "'boss' is none of read, operate, admin" in wrong.stderr) == (2, True)
+    code, _, said = gridtwin("token", path, "--name", "ann", "--scope", "boss")
+    assert (code, "'boss' is none of read, operate, admin" in said) == (2, True)
 
 
-def test_serving_beyond_this_machine_is_refused(tmp_path: Path) -> None:
-    refused = gridtwin("serve", tmp_path / "grid.gpkg", "--host", "0.0.0.0")
-    assert (refused.returncode, "reaches beyond this machine" in refused.stderr) == (2, True)
+def test_a_first_token_is_made_once(tmp_path: Path, gridtwin: Run) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("# nobody yet\n")
+    words = ("token", path, "--name", "ann", "--scope", "admin", "--first")
+    code, token, _ = gridtwin(*words)
+    assert code == 0 and TokenFile(path).identify(token.strip()) is not None
+    before = path.read_text()
+    code, token, said = gridtwin(*words)
+    assert (code, token, "holds tokens already" in said, path.read_text()) == (0, "", True, before)
+    path.write_text("half a")
+    assert gridtwin(*words)[0] == 2 and path.read_text() == "half a"
+
+
+def test_serving_beyond_this_machine_is_refused(tmp_path: Path, gridtwin: Run) -> None:
+    code, _, said = gridtwin("serve", tmp_path / "grid.gpkg", "--host", "0.0.0.0")
+    assert (code, "reaches beyond this machine" in said) == (2, True)
+
+
+def test_the_log_says_who_loaded_and_switched(tmp_path: Path, gridtwin: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    store = tmp_path / "town.gpkg"
+    assert gridtwin("generate", "--meters", 50, "--store", store)[0] == 0
+    assert gridtwin("generate", "--meters", 60, "--store", store, "--author", "bob")[0] == 0
+    for author in ((), ("--author", "eve")):
+        assert gridtwin("switch", store, "normal", *author)[0] == 0
+    events = json.loads(gridtwin("history", store, "--json")[1])["events"]
+    assert [event["author"] for event in events] == ["ann", "bob", "ann", "eve"]
+    code, _, said = gridtwin("generate", "--meters", 70, "--store", store, "--if-empty")
+    assert (code, "left as it is" in said) == (0, True)
+    assert gridtwin("load", tmp_path / "nothing", "--store", store, "--if-empty")[0] == 0
+    assert len(json.loads(gridtwin("history", store, "--json")[1])["events"]) == 4
+
+
+def test_a_user_without_a_name_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    assert login_name() == ""

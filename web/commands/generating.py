@@ -9,8 +9,8 @@ import typer
 from loaders.generate import LEAST, MOST
 from loaders.generate import generate as make
 from web import console
-from web.commands.loading import StoreOption, keep, show_report
-from web.commands.options import AsJson, Note
+from web.commands.loading import StoreOption, keep, left_alone, show_report
+from web.commands.options import AsJson, Author, IfEmpty, Note
 
 
 def generate(
@@ -20,12 +20,16 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same numbers give the same utility, byte for byte")] = 0,
     flaws: Annotated[int, typer.Option(help="Defects of each kind to put in, for `check` to find")] = 0,
     note: Note = "",
+    author: Author = "",
+    if_empty: IfEmpty = False,
     json: AsJson = False,
 ) -> None:
     """Make up a utility of any size: streets, substations, feeders, open ties, transformers, meters; store it."""
+    if if_empty and left_alone(store):
+        return
     with console.progress("generating") as step:
         network, report = make(meters, feeders, seed, flaws=flaws, progress=step)
-    keep(network, store, note or network.name)
+    keep(network, store, note or network.name, author)
     if json:
         console.write_json(report.to_json() | {"store": store, "model": network.model})
         return

@@ -18,7 +18,7 @@ from twin.postgis_url import redacted
 from twin.stores import open_store
 from twin.validation import findings
 from web import console
-from web.commands.options import AsJson, Crs, Format, Note
+from web.commands.options import AsJson, Author, Crs, Format, IfEmpty, Note, holds_network, login_name
 
 StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: grid.gpkg, or postgresql://…")]
 
@@ -40,6 +40,8 @@ def load(
     mapping: MappingFile = None,
     suggest_mapping: SuggestMapping = None,
     note: Note = "",
+    author: Author = "",
+    if_empty: IfEmpty = False,
     json: AsJson = False,
 ) -> None:
     """Read a network, check that it is whole, store it, and report what was read, used and left out."""
@@ -48,12 +50,14 @@ def load(
         return
     if store is None:
         raise typer.BadParameter("it is needed: grid.gpkg, or postgresql://…", param_hint="--store")
+    if if_empty and left_alone(store):
+        return
     network, report = read(source, format_, crs, mapping)
     found = findings(network)
     dead = [finding for finding in found if finding.kind == "no_source"]
     if dead:
         raise LoadError(f"{source}: {dead[0].message} Nothing was stored.")
-    vanished = keep(network, store, note)
+    vanished = keep(network, store, note, author)
     if json:
         console.write_json(
             report.to_json() | {"store": redacted(store), "model": network.model, "vanished": list(vanished)}
@@ -65,6 +69,14 @@ def load(
     console.say(f"Stored in {redacted(store)} as model {network.model}.")
     if found:
         console.say(f"{len(found)} findings: see `gridtwin check {redacted(store)}`.")
+
+
+def left_alone(store: str) -> bool:
+    """Whether a store holds a network already, which is then said."""
+    there = holds_network(store)
+    if there:
+        console.say(f"{redacted(store)} holds a network already and is left as it is.")
+    return there
 
 
 def suggest(source: Path, target: Path) -> None:
@@ -92,13 +104,13 @@ def read(
         return formats.read(source, format_name, crs=crs, mapping=mapping, progress=step)
 
 
-def keep(network: Network, url: str, note: str) -> tuple[str, ...]:
-    """Stores a network; returns the switches off normal that are gone."""
+def keep(network: Network, url: str, note: str, author: str = "") -> tuple[str, ...]:
+    """Stores a network; returns the switches off normal that are gone. author: the login name where it is empty."""
     with console.progress("storing") as step:
         step(redacted(url))
         store = open_store(url, write=True, create=True)
         try:
-            Twin.load(network, store, note=note)
+            Twin.load(network, store, author=author or login_name(), note=note)
             (*_, last) = store.events()
         finally:
             store.close()

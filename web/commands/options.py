@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from loaders import formats
 from twin.engine import Twin
 from twin.postgis_url import redacted
+from twin.store import StoreMissing
 from twin.stores import open_store
 from web import console
 
@@ -28,6 +30,28 @@ Crs = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON")]
 Note = Annotated[str, typer.Option(help="Kept in the log")]
+Author = Annotated[str, typer.Option(help="Who does it, kept in the log; the login name if left out")]
+IfEmpty = Annotated[bool, typer.Option("--if-empty", help="Do nothing where the store holds a network already")]
+
+
+def login_name() -> str:
+    """Whom the log names where nobody is given; empty for a user whom the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def holds_network(url: str) -> bool:
+    """Whether a store is there and holds a network; a store that cannot be reached raises StoreError."""
+    try:
+        store = open_store(url)
+    except StoreMissing:
+        return False
+    try:
+        return store.head() is not None
+    finally:
+        store.close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from twin.engine import SwitchingResult
 from twin.events import Operation
 from twin.outages import outages
 from web import console
-from web.commands.options import AsJson, Note, StoreUrl, opened
+from web.commands.options import AsJson, Author, Note, StoreUrl, login_name, opened
 
 Mrids = Annotated[list[str], typer.Argument(metavar="MRID…", help="Ids of switches")]
 
@@ -22,6 +22,7 @@ def switch(
     mrids: Mrids = [],  # noqa: B006  typer reads the default, nobody changes it
     phases_: Annotated[str, typer.Option("--phases", help="Only these phases, such as A")] = "",
     note: Note = "",
+    author: Author = "",
     json: AsJson = False,
 ) -> None:
     """Operate switches as one batch and say who lost and who regained supply."""
@@ -30,7 +31,8 @@ def switch(
     mask = phases.code_to_mask(phases_) if phases_ else 0
     with opened(store, write=True) as twin:
         operations = [Operation(mrid, what == "open", mask) for mrid in mrids]
-        result = twin.switch(operations, normal=what == "normal", note=note)
+        who = author or login_name()
+        result = twin.switch(operations, normal=what == "normal", author=who, note=note)
         out = twin.current.customers_out
         areas = [outage.to_json() for outage in outages(twin)]
     if json:
