@@ -18,6 +18,7 @@ TYPES = {
     ".ico": "image/x-icon",
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
+    ".topojson": "application/json",
 }
 """What is served; a file of another kind stays where it is."""
 
@@ -37,10 +38,14 @@ class File:
 
 def load(path: Path) -> File:
     """Reads and compresses a file."""
-    plain = path.read_bytes()
-    worth = len(plain) >= SMALLEST_GZIP and path.suffix not in PACKED
+    return packed(path.read_bytes(), path.suffix)
+
+
+def packed(plain: bytes, suffix: str) -> File:
+    """The content of a file, compressed."""
+    worth = len(plain) >= SMALLEST_GZIP and suffix not in PACKED
     digest = hashlib.blake2b(plain, digest_size=12).hexdigest()
-    return File(plain, gzipped(plain) if worth else None, TYPES[path.suffix], digest)
+    return File(plain, gzipped(plain) if worth else None, TYPES[suffix], digest)
 
 
 def inside(folder: Path, name: str) -> Path | None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.context import Context, context
-from web.files import File, inside, load
+from web.files import File, inside, load, packed
 from web.responses import NO_CACHE, encoding_of, etag_matches, etag_of, not_modified
 
 FOLDER = Path(__file__).resolve().parent / "viewer"
@@ -46,7 +46,17 @@ async def _file(request: Request, name: str) -> Response:
 def _current(here: Context, path: Path) -> File:
     """The file, read again when it was changed."""
     status = path.stat()
-    return here.files.get((path, status.st_mtime_ns, status.st_size), lambda: load(path))
+    if path.suffix != ".html":
+        return here.files.get((path, status.st_mtime_ns, status.st_size), lambda: load(path))
+    changed = max(status.st_mtime_ns, path.parent.stat().st_mtime_ns)  # the folder's, when modules come or go
+    return here.files.get((path, changed, status.st_size), lambda: _page(path))
+
+
+def _page(path: Path) -> File:
+    """A page that names all our modules, so that a browser fetches them at once and not one import after the other."""
+    modules = sorted(module.name for module in path.parent.glob("*.js"))
+    links = "".join(f'<link rel="modulepreload" href="viewer/{name}" />' for name in modules)
+    return packed(path.read_bytes().replace(b"</head>", links.encode() + b"</head>", 1), path.suffix)
 
 
 def _policy(here: Context) -> str:

@@ -94,3 +94,15 @@ def test_a_file_is_sent_again_only_when_it_changed(client: Client, folder: Path)
 def test_without_its_files_there_is_no_viewer(client: Client, folder: Path) -> None:
     shutil.rmtree(folder)
     assert client.get("/").status_code == 404
+
+
+def test_a_page_names_the_modules_that_it_will_need(client: Client, folder: Path) -> None:
+    """And those of vendors it names itself."""
+    (folder / "index.html").write_text("<!doctype html><head><title>grid</title></head>")
+    (folder / "main.js").write_text("import './card.js'")
+    first = client.get("/")
+    assert 'rel="modulepreload" href="viewer/main.js"' in first.text and "engine" not in first.text
+    (folder / "card.js").write_text("1")
+    again = client.get("/", headers={"If-None-Match": first.headers["etag"]})
+    assert 'rel="modulepreload" href="viewer/card.js"' in again.text
+    assert client.get("/", headers={"If-None-Match": again.headers["etag"]}).status_code == 304

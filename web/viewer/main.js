@@ -21,6 +21,7 @@ import * as tracing from "./tracing.js";
 import * as view from "./view.js";
 
 const RETRY_MS = 2000;
+const font = document.fonts.load("12px 'Noto Sans'").catch(() => []);
 window.gridtwin = app;
 
 /** How the network is shown, on the map and in the legend. */
@@ -43,16 +44,25 @@ async function restore({ fly }) {
   else tracing.clear({ push: false });
 }
 
-/** The network and its style in the state of the address, or where there is no such state (any more) in the live one. */
-async function beginning() {
+/** The live network, and the network and its style in the state of the address, all asked for at once. */
+function answers() {
+  view.choose({});
+  const live = api.network();
+  view.choose(address.read().view);
+  return Promise.all([live, beginning(live)]);
+}
+
+/** Where there is no such state as the address names (any more), the live one. */
+async function beginning(live) {
+  const seen = () => Promise.all([view.isLive() ? live : api.network(), api.style()]);
   try {
-    return await Promise.all([api.network(), api.style()]);
+    return await seen();
   } catch (error) {
     if (view.isLive() || error.status === 0 || error.status >= 500) throw error;
     notify(`The link shows a state that cannot be shown: ${error.message} You see the live state.`, "error");
     view.choose({});
     address.write({ view: {} }, { passing: true });
-    return Promise.all([api.network(), api.style()]);
+    return seen();
   }
 }
 
@@ -71,16 +81,16 @@ async function patiently(read) {
   }
 }
 
-async function drawMap(style) {
-  const { NetworkMap, webglWorks } = await import("./map.js");
-  if (!webglWorks()) {
+async function drawMap(engine, style) {
+  const { drawn } = await engine;
+  const { bounds, zooms } = app.network;
+  await font;
+  app.map = drawn($("map"), { style, bounds, zooms, room: panel.room });
+  if (!app.map) {
     notify("This browser offers no WebGL 2, so the map cannot be drawn. Search, cards, traces and outages still work.", "error");
     return;
   }
-  const { bounds, zooms } = app.network;
   if (!bounds) notify("No element of this network has coordinates, so the map is empty. Search still finds everything.");
-  await document.fonts.load("12px 'Noto Sans'").catch(() => []);
-  app.map = new NetworkMap($("map"), { style, bounds, zooms, room: panel.room });
   app.map.map.on("click", (event) => selection.clicked(event));
   app.map.map.getCanvas().addEventListener("keydown", ({ key }) => {
     if (key === "Enter") selection.clicked({ point: app.map.middle() }); // where the crosshair is
@@ -105,15 +115,14 @@ async function begin() {
   panel.setUp();
   if (matchMedia("(max-width: 760px)").matches) $("legend").open = false;
   const hadPlace = location.hash.length > 1;
-  const live = await patiently(api.network);
-  view.choose(address.read().view);
-  const [network, style] = await patiently(beginning);
+  const engine = import("./map.js"); // which is large, so it loads while the server is asked
+  const [live, [network, style]] = await patiently(answers);
   app.network = network;
   [app.model, app.revision] = [live.model, live.revision];
   $("network-name").textContent = network.name;
   document.title = `${network.name || "Network"} – gridtwin`;
   outages.figures(network.customers, network.customers_out, null);
-  await drawMap(style);
+  await drawMap(engine, style);
   search.setUp((result) => selection.select(result.mrid));
   addEventListener("popstate", () => restore({ fly: false }));
   addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && (tracer.stop() || selection.unselect()));

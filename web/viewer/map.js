@@ -19,22 +19,33 @@ const GRID_SHOWN = 11; // first zoom at which elements, not cells, are drawn
 const narrow = matchMedia("(max-width: 760px)");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-export function webglWorks() {
-  return document.createElement("canvas").getContext("webgl2") !== null;
+maplibre.prewarm(); // its worker starts while the server is asked
+
+/** A map, null where the browser has no WebGL 2; the parameters are those of NetworkMap. */
+export function drawn(container, options) {
+  try {
+    return new NetworkMap(container, options);
+  } catch (error) {
+    if (error.name !== "GPUInitializationError") throw error;
+    container.replaceChildren();
+    return null;
+  }
 }
 
-export class NetworkMap {
+class NetworkMap {
   /** style: the server's style.json. zooms: {grid: [min, max], hexes: [min, max]}. room: () => free padding in pixels. */
   constructor(container, { style, bounds, zooms, room }) {
     this._style = style;
     this._zooms = zooms;
+    this._bounds = bounds;
     this._room = room;
     this._loaded = new Map();
     this._owed = new Map();
     this._state = { selection: null, trace: null, outages: [], changes: null, findings: null, display: display.DEFAULT };
     this.map = new maplibre.Map({
       container,
-      style: theme.themed(style),
+      style: this._drawable(),
+      validateStyle: false, // it is our server's
       hash: true,
       bounds: bounds ? toBounds(bounds) : undefined,
       fitBoundsOptions: { padding: room(), maxZoom: CLOSE },
@@ -60,7 +71,18 @@ export class NetworkMap {
   /** Takes a new style, or the same in the colours of a new theme. */
   restyle(style) {
     this._style = style;
-    this.map.setStyle(theme.themed(style), { diff: false });
+    this.map.setStyle(this._drawable(), { diff: false, validate: false });
+  }
+
+  /** The style in the colours of the theme; its tiles are asked for at once, not only after their TileJSON came. */
+  _drawable() {
+    const sources = { ...this._style.sources };
+    for (const [tileset, name] of Object.entries(this._sources())) {
+      const { url, ...source } = sources[name];
+      const [minzoom, maxzoom] = this._zooms[tileset];
+      sources[name] = { ...source, tiles: [tilesOf(tileset)], minzoom, maxzoom, ...(this._bounds && { bounds: this._bounds }) };
+    }
+    return { ...theme.themed(this._style), sources };
   }
 
   /** Shows the state that the page shows now, what was drawn stays until the new tiles are here. */
@@ -85,8 +107,6 @@ export class NetworkMap {
     this.showChanges(this._state.changes);
     this.showFindings(this._state.findings);
     this.display(this._state.display);
-    if (this._styled) this.look(); // the style is that of the beginning, the state may be another
-    this._styled = true;
   }
 
   /** Names of the style's sources by tileset. */
