@@ -78,7 +78,8 @@ class Subscriber:
                 return None
             self._more.clear()
             try:
-                await asyncio.wait_for(self._more.wait(), patience_s)
+                async with asyncio.timeout(patience_s):  # before Python 3.12, wait_for may lose a cancellation
+                    await self._more.wait()
             except TimeoutError:
                 return b": keep-alive\n\n"
         return self._waiting.popleft()
@@ -221,7 +222,8 @@ class EventStream(Response):
         data: bytes | None = b"retry: 2000\n\n" + b"".join(self._first)
         while data is not None:
             chunk = {"type": "http.response.body", "body": data, "more_body": True}
-            await asyncio.wait_for(send(chunk), self._settings.write_timeout_s)
+            async with asyncio.timeout(self._settings.write_timeout_s):
+                await send(chunk)
             data = await self._subscriber.next(self._settings.keep_alive_s)
         await send({"type": "http.response.body", "body": b""})
 

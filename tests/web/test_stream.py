@@ -216,3 +216,21 @@ def test_a_client_that_reads_nothing_is_dropped(twin: Twin, connect: Connect) ->
 
     asyncio.run(stuck())
     assert len(context.stream) == 0
+
+
+def test_a_client_that_is_gone_at_once_is_forgotten(twin: Twin, connect: Connect) -> None:
+    """Its going away may come in the very step in which a message was sent."""
+    context = connect(twin).app.state.context
+
+    async def gone() -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            pass
+
+        response = EventStream(context.stream, context.settings, None)
+        await asyncio.wait_for(response({"type": "http", "method": "GET"}, receive, send), 10)
+
+    asyncio.run(gone())
+    assert len(context.stream) == 0
