@@ -58,12 +58,21 @@ def _by_zoom(*stops: Json) -> list[Json]:
     return ["interpolate", ["linear"], ["zoom"], *stops]
 
 
+def _halo(zoom: float) -> list[Json]:
+    """Width of the ring around a point: none before a zoom, where it would only pierce the lines."""
+    return _by_zoom(zoom, 0, zoom + 1, 0.7)
+
+
 def _by_kv(low: float, medium: float, high: float, highest: float) -> list[Json]:
     return ["step", _get("kv", 10), low, 1, medium, 60, high, 220, highest]
 
 
 _SUPPLY: list[Json] = ["match", _get("energized"), 2, LIVE, 1, SOME, DEAD]
 _APPEARING = _by_zoom(FADE_BEGIN, 0, FADE_END - 1, 1)
+# Low voltage is drawn lightly until it can be told apart, so that what carries it stands out.
+_LINES_APPEARING = _by_zoom(
+    FADE_BEGIN, 0, FADE_END - 1, _by_kv(0.6, 1, 1, 1), 15, _by_kv(0.5, 1, 1, 1), 17, _by_kv(0.75, 1, 1, 1), 18.5, 1
+)
 _DISAPPEARING = _by_zoom(FADE_END - 1, 0.75, FADE_END, 0)
 
 
@@ -116,12 +125,13 @@ def _hex_layers(font: str) -> list[Json]:
 
 def _line_layers() -> list[Json]:
     width = _by_zoom(
-        10, _by_kv(0.3, 0.8, 1.6, 2.4), 14, _by_kv(0.6, 2, 3.5, 5), 16, _by_kv(1, 3, 5, 7), 18, _by_kv(2.5, 5, 8, 10)
+        10, _by_kv(0.3, 0.8, 1.6, 2.4), 14, _by_kv(0.5, 2, 3.5, 5), 16, _by_kv(0.8, 3, 5, 7), 18, _by_kv(2.2, 5, 8, 10)
     )
     dashes: dict[str, Json] = {"lines-some": [4, 1], "lines-dead": [2, 1.5]}
     layers: list[Json] = []
     for identity, supply, colour in (("lines", 2, LIVE), ("lines-some", 1, SOME), ("lines-dead", 0, DEAD)):
-        paint: dict[str, Json] = {"line-color": colour, "line-width": width, "line-opacity": _APPEARING}
+        opacity = _LINES_APPEARING if supply == 2 else _APPEARING
+        paint: dict[str, Json] = {"line-color": colour, "line-width": width, "line-opacity": opacity}
         if identity in dashes:
             paint["line-dasharray"] = dashes[identity]
         layers.append(
@@ -158,7 +168,7 @@ def _point_layers() -> list[Json]:
     edge: Json = _by_zoom(15, ["case", crowded, 0.3, 1.5], 18, ["case", crowded, 1, 1.5])
     switches = _circles("switches", FADE_BEGIN + 1.5, small_first, hollow, _SUPPLY, edge)
     return [
-        _circles("meters", METERS_ZOOM, _by_zoom(METERS_ZOOM, 0.8, 16.5, 1.5, 19, 5), _SUPPLY, HALO, 0.5),
+        _circles("meters", METERS_ZOOM, _by_zoom(METERS_ZOOM, 0.5, 16.5, 1.3, 19, 5), _SUPPLY, HALO, _halo(17)),
         _circles("transformers", FADE_BEGIN + 1, _by_zoom(12, _by_kv(1, 1.5, 5, 6), 17, 9), HALO, _SUPPLY, 2.5),
         {**switches, "filter": worth},
         _circles("substations", FADE_BEGIN, _by_zoom(11, 4, 15, 9), INK, _SUPPLY, 3),
