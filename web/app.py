@@ -22,6 +22,7 @@ from web.metrics import CountRequests
 from web.openapi import Endpoint, Operation
 from web.routes import OPERATIONS
 from web.settings import Settings
+from web.time_limit import TimeLimit
 
 
 def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
@@ -32,7 +33,7 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
         context.follow()
-        yield {"ready": context.ready}
+        yield {"ready": context.ready, "settings": context.settings, "refused": context.metrics.refused}
         context.close()
         with suppress(asyncio.CancelledError, Overloaded):  # stopped, or too busy, before it was done
             await warming
@@ -42,6 +43,7 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
         middleware=[
             Middleware(CountRequests, metrics=context.metrics),
             Middleware(CommonHeaders, settings=context.settings, private=bool(context.access)),
+            Middleware(TimeLimit, seconds=context.settings.request_s),
         ],
         exception_handlers={
             **dict.fromkeys((*RULES, Located), failed),

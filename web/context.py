@@ -42,7 +42,7 @@ class Context:
 
     def __init__(self, twin: Twin, settings: Settings, operations: Sequence[Operation]) -> None:
         self.twin, self.settings, self.operations = twin, settings, operations
-        self.workers = Workers(settings.threads, settings.max_waiting)
+        self.workers = Workers(settings)
         self.access = make_access(settings)
         self.metrics = Metrics()
         self.ready = ReadyAnswers(self.metrics, settings.cache_bytes)
@@ -101,7 +101,7 @@ class Context:
     async def trace(self, request: TraceRequest) -> TraceResult:
         """Traces in the state that the request names, in a thread."""
         seen = await self.see(request.view)
-        return await self.workers.compute(self._traced, seen.snapshot, request.pinned(seen))
+        return await self.workers.trace(self._traced, seen.snapshot, request.pinned(seen))
 
     async def trace_by_id(self, trace_id: str) -> TraceResult:
         """The trace that an id stands for, in the state in which it was asked for; raises TraceError or Gone."""
@@ -113,7 +113,7 @@ class Context:
         snapshot = (await self.see(pinned)).snapshot
         if (snapshot.network.model, snapshot.revision) != (model, revision):
             raise Gone("model", model, snapshot.network.model)
-        return await self.workers.compute(self._traced, snapshot, request)
+        return await self.workers.trace(self._traced, snapshot, request)
 
     def _traced(self, snapshot: Snapshot, request: TraceRequest) -> TraceResult:
         trace_id = request.to_id(snapshot.network.model, snapshot.revision)

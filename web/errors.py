@@ -44,11 +44,47 @@ class InvalidValue(ValueError):
 
 
 class BodyTooLarge(ValueError):
-    """A request body over the limit, in bytes."""
+    """A request body over the limit, in bytes; size: where the client said it."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is longer than {limit} bytes")
-        self.limit = limit
+    def __init__(self, limit: int, size: int | None = None, setting: str | None = None) -> None:
+        said = "longer than" if size is None else f"{size} bytes long;"
+        super().__init__(f"the body is {said} {limit} bytes{'' if size is None else ' is the limit'}")
+        self.limit, self.size, self.setting = limit, size, setting
+
+
+class AnswerTooLarge(ValueError):
+    """A trace of more elements than one answer lists."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"the trace has {count} elements, and one answer lists at most {limit}; "
+            'ask for pages (elements: "page"), for sums alone (false), or for tiles of it'
+        )
+        self.count, self.limit = count, limit
+
+
+class TooMany(Exception):
+    """Something that there is as much of as a setting allows; names the setting."""
+
+    def __init__(self, what: str, limit: int, setting: str) -> None:
+        super().__init__(f"{what}: {limit} is the limit ({setting}); delete what is not needed any more")
+        self.limit, self.setting = limit, setting
+
+
+class TookTooLong(Exception):
+    """No answer within the time that one may take."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"there was no answer within {limit_s:g} s; nothing was changed")
+        self.limit_s = limit_s
+
+
+class BodyTooSlow(Exception):
+    """A request body that is not whole within the time that an answer may take."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the body was not whole within {limit_s:g} s")
+        self.limit_s = limit_s
 
 
 class WrongMediaType(ValueError):
@@ -92,11 +128,11 @@ class Located(ValueError):
 
 
 class Overloaded(Exception):
-    """Too many requests wait already."""
+    """Too much is under way already; setting: what limits it."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} requests wait already; try again in a moment")
-        self.limit = limit
+    def __init__(self, limit: int, setting: str = "max_waiting", what: str = "requests wait") -> None:
+        super().__init__(f"{limit} {what} already ({setting}); try again in a moment")
+        self.limit, self.setting = limit, setting
 
 
 Members = Mapping[str, object]
@@ -121,7 +157,23 @@ RULES: dict[type[Exception], Rule] = {
     ),
     PhaseError: Rule(400, "invalid-value", "Invalid value", lambda e: {"field": "phases"}),
     LinkError: Rule(400, "invalid-value", "Invalid value", lambda e: {"field": e.header, "value": e.value}),
-    BodyTooLarge: Rule(413, "body-too-large", "Body too large", lambda e: {"limit": e.limit}),
+    BodyTooLarge: Rule(
+        413,
+        "body-too-large",
+        "Body too large",
+        lambda e: {"field": "Content-Length", "value": e.size, "limit": e.limit, "setting": e.setting},
+    ),
+    AnswerTooLarge: Rule(
+        422,
+        "answer-too-large",
+        "Answer too large",
+        lambda e: {"field": "elements", "value": e.count, "limit": e.limit, "setting": "max_trace_elements"},
+    ),
+    TooMany: Rule(409, "too-many", "Too many", lambda e: {"limit": e.limit, "setting": e.setting}),
+    TookTooLong: Rule(
+        504, "took-too-long", "Took too long", lambda e: {"limit": e.limit_s, "setting": "request_s"}, headers=_AGAIN
+    ),
+    BodyTooSlow: Rule(408, "body-too-slow", "Body too slow", lambda e: {"limit": e.limit_s, "setting": "request_s"}),
     WrongMediaType: Rule(
         415, "wrong-media-type", "Wrong media type", lambda e: {"field": "Content-Type", "value": e.value}
     ),
@@ -173,7 +225,9 @@ RULES: dict[type[Exception], Rule] = {
     StoreError: Rule(503, "store-unavailable", "The store is not available", headers=_AGAIN),
     Unauthorized: Rule(401, "unauthorized", "Sign in", headers={"WWW-Authenticate": 'Bearer realm="gridtwin"'}),
     Forbidden: Rule(403, "forbidden", "Not allowed", lambda e: {"value": e.scope, "limit": e.needed}),
-    Overloaded: Rule(503, "overloaded", "Overloaded", lambda e: {"limit": e.limit}, headers=_AGAIN),
+    Overloaded: Rule(
+        503, "overloaded", "Overloaded", lambda e: {"limit": e.limit, "setting": e.setting}, headers=_AGAIN
+    ),
 }
 
 

@@ -22,12 +22,12 @@ async def read_json(request: Request, limit: int) -> object:
         raise WrongMediaType(media_type)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise BodyTooLarge(limit)
+        raise BodyTooLarge(limit, int(declared), "max_body_bytes")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise BodyTooLarge(limit)
+            raise BodyTooLarge(limit, setting="max_body_bytes")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

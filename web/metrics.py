@@ -21,6 +21,8 @@ class Metrics:
         """Seconds until an answer was sent whole, by route."""
         self.tile_cache: Counter[str] = Counter()
         """`hit`, `miss` and `not_modified`."""
+        self.refused: Counter[str] = Counter()
+        """Connections closed by a limit, by the setting that holds it."""
         self.switching = 0
         """Batches of operations carried out."""
 

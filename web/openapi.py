@@ -133,7 +133,8 @@ def _responses(operation: Operation) -> dict[str, object]:
     for status, what in (operation.also or {}).items():
         responses[str(status)] = {"description": what}
     refusals = () if operation.needs is None else (401, 403)
-    for status in (*operation.problems, *refusals):
+    body = (408, 413) if operation.method == "POST" else ()
+    for status in dict.fromkeys((*operation.problems, *refusals, *body, 503, 504)):
         titles = dict.fromkeys(rule.title for rule in RULES.values() if rule.status == status)
         problem = {PROBLEM: {"schema": ref("Problem")}}
         responses[str(status)] = {"description": " / ".join(titles), "content": problem}

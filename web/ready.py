@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from web.connection import LimitedProtocol
 from web.fields import accepts_gzip
 from web.metrics import Metrics
 
@@ -96,13 +97,13 @@ class _Answered:
         self.message_event = Event()
 
 
-class ReadyProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which answers by itself what is ready."""
+class ReadyProtocol(LimitedProtocol):
+    """A connection that answers by itself what is ready."""
 
-    def on_headers_complete(self) -> None:
+    def _begin(self) -> None:
         """Answers, or hands the request to the application."""
         if not (self.url.startswith(_PREFIX) and self._answer()):
-            super().on_headers_complete()
+            super()._begin()
 
     def _answer(self) -> bool:
         answers: ReadyAnswers = self.app_state["ready"]

@@ -209,7 +209,7 @@ _SCENARIOS = (
         "scenarios",
         {JSON: "ScenarioHead"},
         body="ScenarioRequest",
-        problems=(400, 404, 410, 413, 415, 503),
+        problems=(400, 404, 409, 410, 413, 415, 503),
         status=201,
     ),
     Operation(

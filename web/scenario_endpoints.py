@@ -11,7 +11,7 @@ from twin.events import Operation
 from twin.scenario import Scenario
 from twin.scenarios import Scenarios
 from web.context import context
-from web.errors import InvalidValue
+from web.errors import InvalidValue, TooMany
 from web.fields import JsonObject, Query, read_json
 from web.guard import author, identity_of
 from web.responses import JSON, body_response, to_json
@@ -36,11 +36,14 @@ async def create_scenario(request: Request) -> Response:
         raise InvalidValue(body.at("name"), name, "is empty: give the scenario a name")
     base = body.integer("base", None)
     body.done()
-    return await _answer(
-        request,
-        lambda found: _short(found, found.create(name, base=base, author=author(request), note=note)),
-        status=201,
-    )
+    who, most = author(request), context(request).settings.max_scenarios
+
+    def created(found: Scenarios) -> dict[str, object]:
+        if sum(each.author == who for each in found.all()) >= most:
+            raise TooMany("you have as many scenarios as one author may", most, "max_scenarios")
+        return _short(found, found.create(name, base=base, author=who, note=note))
+
+    return await _answer(request, created, status=201)
 
 
 async def scenario(request: Request) -> Response:
@@ -59,7 +62,7 @@ async def delete_scenario(request: Request) -> Response:
             who.check("admin")
         found.delete(_id(request))
 
-    await here.workers.store(deleted, here.views.scenarios)
+    await here.workers.write(deleted, here.views.scenarios)
     return Response(status_code=204)
 
 
@@ -74,9 +77,13 @@ async def switch_scenario(request: Request) -> Response:
         operations, normal = switching_of(body, context(request).settings.max_operations)
     body.done()
 
+    most = context(request).settings.max_steps
+
     def carried_out(found: Scenarios) -> dict[str, object]:
         if undo:
             return found.undo(_id(request), expected_revision=expected).to_json()
+        if found.get(_id(request)).revision >= most:
+            raise TooMany("the scenario has as many steps as one may", most, "max_steps")
         with located(operations):
             result = found.switch(
                 _id(request), operations, normal=normal, note=note, author=author(request), expected_revision=expected
@@ -88,7 +95,7 @@ async def switch_scenario(request: Request) -> Response:
 
 async def _answer(request: Request, make: Make, status: int = 200) -> Response:
     here = context(request)
-    told = await here.workers.store(make, here.views.scenarios)
+    told = await here.workers.write(make, here.views.scenarios)
     headers = {"Cache-Control": "no-store", "Gridtwin-Revision": str(here.twin.revision)}
     return body_response(request, to_json(told), JSON, headers=headers, status=status)
 

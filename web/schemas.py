@@ -55,6 +55,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "field": {**TEXT, "description": "JSON pointer into the body, or the name of a parameter or header"},
             "value": {"description": "what was sent"},
             "limit": {"description": "the limit that it breaks"},
+            "setting": {**TEXT, "description": "the setting of the server that holds this limit"},
+            "request_id": {**TEXT, "description": "as in the header X-Request-ID, and in the server's log"},
         },
     ),
     "Network": record(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +20,11 @@ from web.ready import ReadyProtocol
 from web.settings import Settings
 
 Told = Callable[[str, int], None]
+
+SPARE_FILES = 256
+"""Beside those of connections: the store, the log, libraries."""
+LEAVE_S = 2.0
+"""Seconds that threads get which still compute for nobody when a server process ends."""
 
 
 class ServerError(Exception):
@@ -28,9 +37,29 @@ def run(app: Starlette, settings: Settings, *, shared: bool = False, started: To
     shared: other processes serve on the same port. started: told host and port once requests are answered; with port 0
     the port that was free. Raises ServerError.
     """
+    allow_files(settings.max_connections + SPARE_FILES)
     listener = listen(settings.host, settings.port, shared=shared)
     with listener:
         make_server(app, settings, started).run(sockets=[listener])
+
+
+def allow_files(count: int) -> None:
+    """Lets this process open so many files, or as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def leave_within(seconds: float) -> None:
+    """Sees that this process, once its main thread has ended, waits no longer for threads that still compute."""
+
+    def leave() -> None:
+        threading.main_thread().join()
+        time.sleep(seconds)
+        os._exit(0)
+
+    threading.Thread(target=leave, name="leave", daemon=True).start()
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -71,6 +100,7 @@ def make_server(app: Starlette, settings: Settings, started: Told = lambda host,
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=settings.idle_s,  # type: ignore[arg-type]  # any number of seconds will do
         timeout_graceful_shutdown=settings.shutdown_s,
     )
     return Server(config, app, started)
@@ -95,6 +125,12 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal lets requests finish, a second one ends the process at once: its store survives that."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, and tells the address."""

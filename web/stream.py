@@ -21,6 +21,8 @@ from web.settings import Settings
 
 REPLAYED = 512
 """Events kept for clients that come back; who was away longer fetches everything anew."""
+MOST_REPLAYED_BYTES = 256 << 10
+"""And so does who missed more than that: it would wait in memory for each client that comes back at once."""
 
 Stale = Mapping[str, object]
 """Stale tiles as they are sent: ranges of Morton codes by tileset, or `all`."""
@@ -132,7 +134,7 @@ class Stream:
         """
         with self._lock:
             if self._closed or len(self._subscribers) >= self._settings.stream_clients:
-                raise Overloaded(self._settings.stream_clients)
+                raise Overloaded(self._settings.stream_clients, "stream_clients", "clients follow the stream")
             subscriber = Subscriber(self._settings.stream_queue)
             self._subscribers.add(subscriber)
             first = [message("hello", _state(self._head))]
@@ -145,7 +147,8 @@ class Stream:
         if last_seen == head.revision:
             return []
         missed = [event.data for event in self._kept if event.revision > last_seen]
-        if last_seen < head.revision and len(missed) == head.revision - last_seen:
+        whole = last_seen < head.revision and len(missed) == head.revision - last_seen
+        if whole and sum(map(len, missed)) <= MOST_REPLAYED_BYTES:
             return missed
         told = {"kind": "Resync", **_state(head), "outages": len(outages(head)), "stale": EVERYTHING}
         return [message("revision", told, head.revision)]

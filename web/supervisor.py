@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 
 from web.server import ServerError, Told, bound
 
@@ -68,8 +69,9 @@ def supervise(
     started: told host and port once all of them answer. restarted: told the number of a worker that died, and its
     exit code. Raises ServerError where the address is taken.
     """
-    with _reserved(host, port) as (host, port), _told_to_stop() as stop:
-        workers = [Worker(work, host, port) for _ in range(count)]
+    workers: list[Worker] = []
+    with _reserved(host, port) as (host, port), _told_to_stop(workers) as stop:
+        workers += [Worker(work, host, port) for _ in range(count)]
         try:
             if not _all_ready(workers, stop):
                 return BAD_END if any(worker.process.exitcode == BAD_END for worker in workers) else 0
@@ -118,10 +120,18 @@ def _reserved(host: str, port: int) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def _told_to_stop(workers: list[Worker]) -> Iterator[threading.Event]:
+    """Set by the first signal; a second one ends all processes at once."""
     stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+
+    def told(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            for worker in workers:
+                worker.process.kill()
+            os._exit(128 + number)
+        stop.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

@@ -37,7 +37,7 @@ async def switch(request: Request) -> Response:
     note = body.text("note", "", longest=LONGEST_NOTE)
     expected = body.integer("expected_revision", None)
     body.done()
-    result = await here.workers.store(_switched, here.twin, operations, normal, note, author(request), expected, key)
+    result = await here.workers.write(_switched, here.twin, operations, normal, note, author(request), expected, key)
     here.metrics.switching += 1
     headers = {"Cache-Control": "no-store", "Gridtwin-Revision": str(result.revision)}
     return body_response(request, to_json(result.to_json()), JSON, headers=headers)

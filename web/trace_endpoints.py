@@ -15,7 +15,7 @@ from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT, TEXTS
 from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult
 from twin.transitions import SwitchingError
 from web.context import context
-from web.errors import InvalidValue, Located
+from web.errors import AnswerTooLarge, InvalidValue, Located
 from web.fields import Query, accepted, kind_of, pointer, read_json
 from web.links import base_url
 from web.responses import JSON, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
@@ -84,7 +84,7 @@ async def trace_elements(request: Request) -> Response:
     etag = etag_of(context(request).lineage, "trace", trace_id, after, base_url(request), encoding_of(request))
     if etag_matches(request.headers.get("if-none-match"), etag):
         return not_modified(etag, {**headers, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"})
-    page = await context(request).workers.compute(result.page, after)
+    page = await context(request).workers.trace(result.page, after)
     _link(base_url(request), page)
     return body_response(request, to_json(page), JSON, headers=headers, etag=etag)
 
@@ -95,11 +95,14 @@ async def _answer(request: Request, asked: TraceRequest, elements: ElementsWante
     headers = {"Gridtwin-Revision": str(result.snapshot.revision), "Vary": "Accept, Accept-Encoding"}
     if media_type == GEOPACKAGE:
         headers["Content-Disposition"] = f'attachment; filename="{asked.kind}.gpkg"'
-    data = await here.workers.compute(_written, result, elements, media_type, base_url(request))
+    most = here.settings.max_trace_elements
+    data = await here.workers.trace(_written, result, elements, media_type, base_url(request), most)
     return body_response(request, data, media_type, headers=headers)
 
 
-def _written(result: TraceResult, elements: ElementsWanted, media_type: str, base: str) -> bytes:
+def _written(result: TraceResult, elements: ElementsWanted, media_type: str, base: str, most: int) -> bytes:
+    if elements == "all":
+        _check_size(result, most)
     if media_type == GEOJSON:
         return to_json(result.to_geojson())
     if media_type == CSV:
@@ -113,6 +116,13 @@ def _written(result: TraceResult, elements: ElementsWanted, media_type: str, bas
     for side in sides.values():
         _link(base, side)
     return to_json(whole)
+
+
+def _check_size(result: TraceResult, most: int) -> None:
+    """Raises AnswerTooLarge, before any of the elements is named."""
+    count = sum(len(each.trace.nodes) + len(each.trace.branches) for each in (result, *result.sides.values()))
+    if count > most:
+        raise AnswerTooLarge(count, most)
 
 
 def _link(base: str, answer: dict[str, object]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +32,10 @@ from web.links import LinkError
 EXAMPLES: list[tuple[Exception, int]] = [
     (errors.InvalidValue("limit", 0, "must be more", 1), 400),
     (errors.BodyTooLarge(10), 413),
+    (errors.AnswerTooLarge(11, 10), 422),
+    (errors.TooMany("scenarios", 10, "max_scenarios"), 409),
+    (errors.TookTooLong(60), 504),
+    (errors.BodyTooSlow(60), 408),
     (errors.WrongMediaType("text/plain"), 415),
     (errors.NotAcceptable("image/png", ("text/csv",)), 406),
     (errors.NoSuchResource("collectionId", "x", ("lines",)), 404),
@@ -92,7 +99,7 @@ def test_the_table_is_what_clients_get(raising: Client, number: int, status: int
     assert problem["type"].startswith("http://twin.test/docs#")
     assert answer.headers["cache-control"] == "no-store"
     assert None not in problem.values()
-    assert ("retry-after" in answer.headers) == (status == 503)
+    assert ("retry-after" in answer.headers) == (status in (503, 504))
 
 
 def test_a_fault_of_ours_is_a_500_that_tells_nothing(raising: Client) -> None:
@@ -124,7 +131,12 @@ def test_a_method_that_a_path_does_not_have(reader: Client, method: str, path: s
 
 def test_a_server_with_too_much_to_do_says_so(network: Network, connect: Connect) -> None:
     client = connect(Twin(network), threads=1, max_waiting=0)
-    answers = client.together([("GET", "/api/findings", {}) for _ in range(5)])
-    statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [200, 503, 503, 503, 503]
+    go_on = threading.Event()
+    client.app.state.context.workers._compute.begin(lambda: go_on.wait(20))
+    answers = client.together([("GET", "/api/findings", {}) for _ in range(4)])
+    go_on.set()
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert answers[0].json()["setting"] == "max_waiting"
+    while len(client.app.state.context.workers._compute):
+        time.sleep(0.01)
     assert client.get("/api/findings").status_code == 200

@@ -14,69 +14,84 @@ from web.app import create_app
 from web.commands.loading import keep, read, show_report
 from web.commands.options import StoreUrl, opened
 from web.commands.serving_together import serve_together
-from web.settings import Settings
+from web.settings import PREFIX, Settings, read_settings
 
 DEMO_STORE = Path("gridtwin-demo.gpkg")
 
-Host = Annotated[str, typer.Option(help="Address to listen on")]
-Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any that is free")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 where left out")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 8080 where left out; 0 takes any that is free")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Server processes; more than one needs PostGIS")]
-PublicUrl = Annotated[str, typer.Option(help="Where clients reach the server, if not where it listens")]
-TokenFile = Annotated[str, typer.Option(help="File of tokens that `gridtwin token` writes: nobody else is let in")]
-JwtKeys = Annotated[str, typer.Option(help="File with a JSON Web Key Set: signed tokens are let in")]
-JwtAudience = Annotated[str, typer.Option(help="What the claim aud of signed tokens must be")]
-JwtIssuer = Annotated[str, typer.Option(help="What the claim iss of signed tokens must be")]
+PublicUrl = Annotated[str | None, typer.Option(help="Where clients reach the server, if not where it listens")]
+TokenFile = Annotated[
+    str | None, typer.Option(help="File of tokens that `gridtwin token` writes: nobody else is let in")
+]
+JwtKeys = Annotated[str | None, typer.Option(help="File with a JSON Web Key Set: signed tokens are let in")]
+JwtAudience = Annotated[str | None, typer.Option(help="What the claim aud of signed tokens must be")]
+JwtIssuer = Annotated[str | None, typer.Option(help="What the claim iss of signed tokens must be")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without access control")]
 CorsOrigins = Annotated[
     list[str] | None,
     typer.Option(help="Origin whose pages may read, such as https://maps.example, or *; may be repeated"),
 ]
+Assigned = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other setting, such as max_body_bytes=65536; may be repeated. The environment variable "
+        f"{PREFIX}MAX_BODY_BYTES does the same, and options go before variables",
+    ),
+]
 
 
 def serve(
     store: StoreUrl,
-    host: Host = "127.0.0.1",
-    port: Port = 8080,
-    public_url: PublicUrl = "",
+    host: Host = None,
+    port: Port = None,
+    public_url: PublicUrl = None,
     workers: Workers = 1,
-    token_file: TokenFile = "",
-    jwt_keys: JwtKeys = "",
-    jwt_audience: JwtAudience = "",
-    jwt_issuer: JwtIssuer = "",
+    token_file: TokenFile = None,
+    jwt_keys: JwtKeys = None,
+    jwt_audience: JwtAudience = None,
+    jwt_issuer: JwtIssuer = None,
     insecure: Insecure = False,
     cors_origin: CorsOrigins = None,
+    assigned: Assigned = None,
 ) -> None:
     """Serve the map, the tiles and the API until interrupted."""
-    settings = Settings(
-        host=host,
-        port=port,
-        public_url=public_url,
-        token_file=token_file,
-        jwt_keys=jwt_keys,
-        jwt_audience=jwt_audience,
-        jwt_issuer=jwt_issuer,
-        insecure=insecure,
-        cors_origins=tuple(cors_origin or ()),
-    )
+    given: dict[str, object] = {
+        "host": host,
+        "port": port,
+        "public_url": public_url,
+        "token_file": token_file,
+        "jwt_keys": jwt_keys,
+        "jwt_audience": jwt_audience,
+        "jwt_issuer": jwt_issuer,
+        "insecure": insecure or None,
+        "cors_origins": tuple(cors_origin) if cors_origin else None,
+    }
+    settings = read_settings(given, assigned or ())
     if workers > 1:
         raise typer.Exit(serve_together(store, settings, workers))
     with opened(store, write=True) as twin:
         _serve(twin, settings)
+    server.leave_within(server.LEAVE_S)
 
 
 def demo(
     store: Annotated[Path, typer.Option(help="Where to keep the demo network")] = DEMO_STORE,
-    host: Host = "127.0.0.1",
-    port: Port = 8080,
+    host: Host = None,
+    port: Port = None,
 ) -> None:
     """Load a real network (SimBench, 105,615 nodes from 380 kV to 0.4 kV) once, and serve it."""
-    settings = Settings(host=host, port=port)
+    settings = read_settings({"host": host, "port": port})
     if not store.exists():
         network, report = read(packaged_folder(), "simbench")
         keep(network, str(store), "demo")
         show_report(report)
     with opened(str(store), write=True) as twin:
         _serve(twin, settings)
+    server.leave_within(server.LEAVE_S)
 
 
 def _serve(twin: Twin, settings: Settings) -> None:

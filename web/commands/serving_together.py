@@ -48,6 +48,7 @@ def _work(store: str, settings: Settings, ready: Connection, host: str, port: in
         with Twin.from_store(open_store(store, write=True)) as twin:
             app = create_app(twin, replace(settings, host=host, port=port))
             server.run(app, replace(settings, host=host, port=port), shared=True, started=partial(_say, ready))
+        server.leave_within(server.LEAVE_S)
     except (StoreError, server.ServerError) as error:
         console.say(f"gridtwin: {redacted(str(error))}")
         sys.exit(BAD_INPUT)
