@@ -18,7 +18,7 @@ from loaders.cim_branches import Phases, behind_split, resolved, two_ended
 from loaders.cim_containers import Containers
 from loaders.cim_files import cim_files, is_cim
 from loaders.cim_nodes import Nodes, joined, looked_for
-from loaders.cim_places import Positions, named_crs, node_points
+from loaders.cim_places import Positions, named_crs, node_points, own_points
 from loaders.cim_rdf import Model
 from loaders.cim_schema import (
     BUSBARS,
@@ -46,7 +46,7 @@ from twin.components import (
     USAGE_POINT,
     Table,
 )
-from twin.extras import NEIGHBOURS, PLACED_FROM
+from twin.extras import NEIGHBOURS, PLACED_FROM, column_of
 from twin.geometry import LineStrings
 from twin.network import Network
 
@@ -93,7 +93,9 @@ class _Reader:
     def __init__(self, source: Path, model: Model, crs: str | None, progress: Progress) -> None:
         progress("connecting the network")
         self.model, self.crs, self.progress = model, crs, progress
-        self.name = source.stem
+        self.exact = model.exported
+        """What the file does not say is not there: nothing is made up for it."""
+        self.name = str(model["exports"]["name"][0]) if self.exact else source.stem
         self.report = LoadReport(str(source), "cim")
         self.equipment = model["equipment"]
         _check_ids(model)
@@ -103,7 +105,7 @@ class _Reader:
         self.containers = Containers(model, self.report)
         self.container = self.containers.of("equipment", "containers of equipment")
         self.mrid = self.equipment["mrid"]
-        self.title = np.where(self.equipment["name"] == "", self.mrid, self.equipment["name"])
+        self.title = self._named(self.equipment["name"], self.mrid)
         off = (self.equipment["in_service"] == 0) | (self.equipment["normally_in_service"] == 0)
         self.served = ~off
         if off.any():
@@ -129,6 +131,7 @@ class _Reader:
                     "length_m": self.equipment.scaled("length", self.kilo, 1e7)[line],
                     "rated_current_a": self._limits()[line],
                 },
+                self._extras("equipment", self.equipment["key"][line]),
             ),
             "switches": self._switches(switch, switch_ends, switch_joins, mask[1]),
             "transformers": self._transformers(legs),
@@ -143,10 +146,27 @@ class _Reader:
         inside = {name: self.container[rows] for name, rows in branch_rows.items()}
         hanging = self.nodes.equipment
         inside["terminals"] = np.where(hanging >= 0, self.container[hanging], -1)
-        tables["feeders"] = self.containers.feeders(tables, self.nodes, inside)
+        feeders = self.containers.feeders(tables, self.nodes, inside)
+        keys = self.model["containers"]["key"][self.containers.used_feeders]
+        tables["feeders"] = feeders.with_extras(**self._extras("containers", keys))
         self._rest()
         self.progress("numbering the network")
         return Network.from_tables(self.name, tables, geometry), self.report
+
+    def _named(self, names: NDArray[Any], mrids: NDArray[Any]) -> NDArray[Any]:
+        """StringDType (rows,): names, mrids for those without one."""
+        return names if self.exact else np.where(names == "", mrids, names)
+
+    def _extras(self, group: str, keys: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Columns beyond the model, which only gridtwin's own exports have; keys: of the objects of the table."""
+        found = {}
+        for name, values in self.model.extras.get(group, {}).items():
+            plain = [values.get(key) for key in keys.tolist()]
+            if any(isinstance(value, str) for value in plain):
+                found[name] = column_of("text", [None if value is None else str(value) for value in plain])
+            else:
+                found[name] = column_of("real", plain)
+        return found
 
     def _rows(self, classes: tuple[str, ...]) -> NDArray[np.int64]:
         return np.flatnonzero(self.equipment.of_class(*classes))
@@ -182,6 +202,9 @@ class _Reader:
 
     def _circuit(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """StringDType (rows,): the name of what contains each, a feeder or a voltage level."""
+        if self.exact:
+            own: NDArray[Any] = self.equipment["circuit"][rows]
+            return own
         containers = self.model["containers"]
         names = np.array([*containers["name"].tolist(), ""], dtype=TEXT)
         return names[self.container[rows]]
@@ -190,15 +213,18 @@ class _Reader:
         self, rows: NDArray[np.int64], ends: NDArray[np.int32], joins: NDArray[np.bool_], mask: NDArray[np.uint8]
     ) -> Table:
         rated = self.equipment["rated_current"][rows]
+        kind, wider = self.equipment["kind"][rows], self.equipment["normal_open_phases"][rows]
+        opened = self.phases.open(mask, rows, self.report)
         return Table(
             SWITCH,
             self._branches(rows, ends, joins, mask)
             | {
-                "kind": self.equipment.class_names()[rows],
-                "normal_open": self.phases.open(mask, rows, self.report),
+                "kind": np.where(kind == "", self.equipment.class_names()[rows], kind),
+                "normal_open": np.where(wider != 0, wider, opened),
                 "locked": self.equipment["locked"][rows] == 1,
                 "rated_current_a": np.where(np.isnan(rated), self._limits()[rows], rated),
             },
+            self._extras("equipment", self.equipment["key"][rows]),
         )
 
     def _limits(self) -> NDArray[np.float64]:
@@ -216,17 +242,22 @@ class _Reader:
         terminal, equipment = terminals.find(sets["terminal"]), self.equipment.find(sets["equipment"])
         through = np.where(terminal >= 0, self.nodes.equipment[terminal] if len(terminals) else -1, equipment)
         np.minimum.at(lowest, through[through >= 0], of_set[through >= 0])
-        return np.where((lowest > 0) & (lowest <= 1e6), lowest, np.nan)
+        least = lowest >= 0 if self.exact else lowest > 0
+        return np.where(least & (lowest <= 1e6), lowest, np.nan)
 
     def _transformers(self, legs: Legs) -> Table:
         rows = np.array(legs.equipment, dtype=np.int64)
         ends = np.stack([np.array(legs.node1, dtype=np.int32), np.array(legs.node2, dtype=np.int32)], axis=1)
-        columns = self._branches(rows, ends, np.array(legs.connected, np.bool_), np.array(legs.phases, np.uint8))
+        phases = np.array(legs.phases, np.uint8)
+        if self.exact:
+            phases = np.where(self.equipment["phases"][rows] != 0, self.equipment["phases"][rows], phases)
+        columns = self._branches(rows, ends, np.array(legs.connected, np.bool_), phases)
         own = {"mrid": np.array(legs.mrid, dtype=TEXT), "name": np.array(legs.name, dtype=TEXT)}
         inside = self.containers.inside
         substation = np.where(self.container[rows] >= 0, np.append(inside, -1)[self.container[rows]], -1)
         rating = {"rated_power_va": np.array(legs.power, dtype=np.float64), "substation": substation.astype(np.int32)}
-        return Table(POWER_TRANSFORMER, columns | own | rating)
+        extras = self._extras("equipment", self.equipment["key"][rows])
+        return Table(POWER_TRANSFORMER, columns | own | rating, extras)
 
     # --- what hangs on nodes ----------------------------------------------------------------------------------
 
@@ -250,17 +281,19 @@ class _Reader:
         machine = groups[MACHINES[0]]
         slack = machine[self.equipment["priority"][machine] > 0]
         stand_in = np.empty(0, dtype=np.int64)
+        if self.exact:
+            slack = np.empty(0, dtype=np.int64)
         if len(source) == 0 and len(slack):
             source = slack
             self.report.notes.append(f"{len(slack)} machines with a reference priority are the sources")
-        elif len(source) == 0 and len(equivalent):
+        elif len(source) == 0 and len(equivalent) and not self.exact:
             source = equivalent
             self.report.notes.append(f"{len(equivalent)} equivalent injections are the sources: there is no other")
         if len(source) == 0:
             self.report.notes.append("there is no source: nothing is energised")
         if not np.isin(equivalent, source).any():
             stand_in = equivalent
-        consumer = np.concatenate([*(groups[name] for name in CONSUMERS), stand_in])
+        consumer = np.sort(np.concatenate([*(groups[name] for name in CONSUMERS), stand_in]))
         self._count(MACHINES, source)
         idle = machine[~np.isin(machine, source)]
         reason = "generation does not change who is connected unless it is the only source and has a reference priority"
@@ -282,7 +315,8 @@ class _Reader:
 
     def _sources(self, rows: NDArray[np.int64], behind: NDArray[np.uint8]) -> Table:
         _, connected = self._at(rows)
-        return Table(ENERGY_SOURCE, self._columns(rows, behind) | {"in_service": self.served[rows] & connected})
+        columns = self._columns(rows, behind) | {"in_service": self.served[rows] & connected}
+        return Table(ENERGY_SOURCE, columns, self._extras("equipment", self.equipment["key"][rows]))
 
     def _consumers(self, rows: NDArray[np.int64], equivalent: NDArray[np.bool_], behind: NDArray[np.uint8]) -> Table:
         """Consumers that are out of service are kept: they are customers all the same."""
@@ -291,6 +325,7 @@ class _Reader:
         return Table(
             ENERGY_CONSUMER,
             self._columns(rows, behind) | power | {"customer_count": count, "equivalent": equivalent},
+            self._extras("equipment", self.equipment["key"][rows]),
         )
 
     def _power(self, column: str) -> NDArray[np.float64]:
@@ -321,13 +356,15 @@ class _Reader:
         if len(points):
             self.report.use("UsagePoint", len(points), int(kept.sum()))
             self.report.skip("UsagePoint", "it is at no consumer of the network", points["mrid"][~kept].tolist())
-        name = np.where(points["name"] == "", points["mrid"], points["name"])
-        return Table(USAGE_POINT, {"mrid": points["mrid"][kept], "name": name[kept], "consumer": at[kept]})
+        name = self._named(points["name"], points["mrid"])
+        columns = {"mrid": points["mrid"][kept], "name": name[kept], "consumer": at[kept]}
+        return Table(USAGE_POINT, columns, self._extras("usage_points", points["key"][kept]))
 
     def _substations(self) -> Table:
         containers, rows = self.model["containers"], self.containers.substations
         mrid, name = containers["mrid"][rows], containers["name"][rows]
-        return Table(SUBSTATION, {"mrid": mrid, "name": np.where(name == "", mrid, name)})
+        extras = self._extras("containers", containers["key"][rows])
+        return Table(SUBSTATION, {"mrid": mrid, "name": self._named(name, mrid)}, extras)
 
     # --- nodes ------------------------------------------------------------------------------------------------
 
@@ -342,18 +379,19 @@ class _Reader:
         at = self._at(self._rows(BUSBARS))[0]
         busbar[at[at >= 0]] = True
         mrid, name = nodes.mrid, nodes.name
+        keys = np.concatenate([nodes.objects["key"][nodes.rows], np.zeros(extra, np.int64)])
         return Table(
             CONNECTIVITY_NODE,
             {
                 "mrid": mrid,
-                "name": np.where(name == "", mrid, name),
+                "name": self._named(name, mrid),
                 "lng": points[:, 0],
                 "lat": points[:, 1],
                 "nominal_voltage_v": voltage,
                 "busbar": busbar,
                 "substation": np.concatenate([inside, np.full(extra, -1)]).astype(np.int32),
             },
-            {PLACED_FROM: np.where(placed, NEIGHBOURS, "")},
+            {PLACED_FROM: np.where(placed, NEIGHBOURS, ""), **self._extras("nodes", keys)},
         )
 
     def _voltages(
@@ -364,21 +402,29 @@ class _Reader:
         values = np.append(base.scaled("value", self.kilo, 2e6), np.nan)
         report = self.report
         voltage = np.full(len(nodes), np.nan)
-        of_equipment = values[looked_for(self.equipment, "voltage", base, report, "base voltages of equipment")]
-        at = np.flatnonzero((nodes.equipment >= 0) & (nodes.terminal >= 0))
-        branch = np.isin(nodes.equipment[at], np.concatenate([line, switch]))
-        for part in (at[~branch], at[branch]):
-            given = of_equipment[nodes.equipment[part]]
-            voltage[nodes.terminal[part][~np.isnan(given)]] = given[~np.isnan(given)]
-        for node, volts in legs.voltages.items():
-            voltage[node] = volts
+        if not self.exact:
+            self._equipment_voltages(voltage, values, legs, np.concatenate([line, switch]))
         container = self.containers.of("nodes", "")
         of_level = values[np.append(self.containers.voltage, -1)[container]]
         own = values[looked_for(nodes.objects, "voltage", base, report, "base voltages of nodes")]
         level = np.where(np.isnan(of_level), own, of_level)[nodes.rows]
         known = np.flatnonzero(~np.isnan(level))
         voltage[known] = level[known]
-        return self._spread(voltage, tables)
+        return voltage if self.exact else self._spread(voltage, tables)
+
+    def _equipment_voltages(
+        self, voltage: NDArray[np.float64], values: NDArray[np.float64], legs: Legs, branches: NDArray[np.int64]
+    ) -> None:
+        """Fills in voltages of nodes from what is at them; values: V by row of base voltages, NaN for none."""
+        base, nodes, report = self.model["voltages"], self.nodes, self.report
+        of_equipment = values[looked_for(self.equipment, "voltage", base, report, "base voltages of equipment")]
+        at = np.flatnonzero((nodes.equipment >= 0) & (nodes.terminal >= 0))
+        branch = np.isin(nodes.equipment[at], branches)
+        for part in (at[~branch], at[branch]):
+            given = of_equipment[nodes.equipment[part]]
+            voltage[nodes.terminal[part][~np.isnan(given)]] = given[~np.isnan(given)]
+        for node, volts in legs.voltages.items():
+            voltage[node] = volts
 
     def _spread(self, voltage: NDArray[np.float64], tables: dict[str, Table]) -> NDArray[np.float64]:
         """Voltages with those that are not known filled in, along lines and switches."""
@@ -396,7 +442,7 @@ class _Reader:
         """float64 (nodes, 2): lng, lat; bool (nodes,): worked out from neighbours'; the course of every line."""
         nodes, lines, notes = self.nodes, tables["lines"], self.report.notes
         positions = Positions(self.model, self.report)
-        given = node_points(self.model, nodes, positions)
+        given = own_points(self.model, nodes, positions) if self.exact else node_points(self.model, nodes, positions)
         start, end = given[lines["node1"]], given[lines["node2"]]
         named = named_crs(self.model)
         if self.crs and named and named != self.crs:
@@ -409,14 +455,14 @@ class _Reader:
         node1, node2 = (np.concatenate([part[end] for part in parts]) for end in ("node1", "node2"))
         others = len(node1) - len(lines)
         length = np.concatenate([lines["length_m"], np.full(others, np.nan)])
-        points = between_neighbours(place(given), node1, node2, length)
+        points = place(given) if self.exact else between_neighbours(place(given), node1, node2, length)
         self._note_places(missing, np.isnan(points[:, 0]))
         xy = place(positions.xy)
         straight = LineStrings.between(points[lines["node1"]], points[lines["node2"]])
         courses = []
         for at, row in enumerate(line.tolist()):
             own = xy[positions.of(row)]
-            courses.append(own if len(own) > 2 else straight[at])
+            courses.append(own if len(own) > 2 or self.exact else straight[at])
         offsets = np.cumsum([0, *(len(course) for course in courses)]).astype(np.int64)
         placed = missing & ~np.isnan(points[:, 0])
         return points, placed, LineStrings(offsets, np.concatenate([np.empty((0, 2)), *courses]))
@@ -439,6 +485,7 @@ class _Reader:
             "phases",
             "ends",
             "tanks",
+            "tank_infos",
             "end_infos",
             "voltages",
             "locations",

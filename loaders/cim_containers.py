@@ -43,6 +43,8 @@ class Containers:
             at = np.where(at >= 0, up[at], -1) if len(up) else at
             self.substation = np.where(self.substation < 0, np.where(at >= 0, number[at], -1), self.substation)
             self.voltage = np.where(self.voltage < 0, np.where(at >= 0, volts[at], -1), self.voltage)
+        self.used_feeders: list[int] = []
+        """Rows of those that became feeders of the network."""
         self.inside = np.where(is_feeder, -1, self.substation).astype(np.int32)
         """int32 (containers,): as `substation`, but of a feeder, which leaves it, -1."""
         for name in ("Substation", "VoltageLevel", "Bay"):
@@ -76,18 +78,25 @@ class Containers:
         without, doubled = [], []
         for row, terminal in zip(rows.tolist(), terminals.tolist(), strict=True):
             mrid = str(containers["mrid"][row])
+            said = str(containers["head_mrid"][row])
+            at = int(nodes.objects.find(containers["head_node"][row : row + 1])[0]) if said else -1
             equipment = int(nodes.equipment[terminal]) if terminal >= 0 else -1
             head_mrid = str(self.model["equipment"]["mrid"][equipment]) if equipment >= 0 else ""
-            if head_mrid in tree.branch_of:
-                head: tuple[str, int] | None = (head_mrid, tree.lower(tree.branch_of[head_mrid]))
+            head: tuple[str, int] | None
+            if at >= 0:
+                head = (said, int(nodes.number[at]))
+            elif head_mrid in tree.branch_of:
+                head = (head_mrid, tree.lower(tree.branch_of[head_mrid]))
             else:
                 head = tree.head(*contained.get(row, ([], [])), node_mrid)
             if head is None:
                 without.append(mrid)
-            elif head[0] in found["head_mrid"]:
+            elif head[0] in found["head_mrid"] and at < 0:
                 doubled.append(mrid)
             else:
-                values = (mrid, str(containers["name"][row]) or mrid, *head, int(self.substation[row]))
+                name = str(containers["name"][row])
+                self.used_feeders.append(row)
+                values = (mrid, name if self.model.exported else name or mrid, *head, int(self.substation[row]))
                 for column, value in zip(found.values(), values, strict=True):
                     column.append(value)
         if len(rows):

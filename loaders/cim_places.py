@@ -48,10 +48,29 @@ class Positions:
         rows = np.flatnonzero((locations["of"] != 0) & (of >= 0))
         self._location[of[rows]] = rows
 
+    def count(self, locations: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64: how many points some locations have."""
+        counts: NDArray[np.int64] = np.append(np.diff(self._ptr), 0)[locations]
+        return counts
+
+    def first(self, locations: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64: where in `xy` their first points are."""
+        first: NDArray[np.int64] = self._ptr[locations]
+        return first
+
     def of(self, row: int) -> slice:
         """Where in `xy` the points of an equipment are."""
         location = int(self._location[row])
         return slice(0, 0) if location < 0 else slice(int(self._ptr[location]), int(self._ptr[location + 1]))
+
+
+def own_points(model: Model, nodes: Nodes, positions: Positions) -> NDArray[np.float64]:
+    """float64 (nodes, 2): as in gridtwin's own exports, where nodes have locations; NaN for those without."""
+    locations = model["locations"].find(nodes.objects["location"])[nodes.rows]
+    points = np.full((len(nodes), 2), np.nan)
+    placed = np.flatnonzero((locations >= 0) & (positions.count(locations) > 0))
+    points[placed] = positions.xy[positions.first(locations[placed])]
+    return points[nodes.like]
 
 
 def node_points(model: Model, nodes: Nodes, positions: Positions) -> NDArray[np.float64]:

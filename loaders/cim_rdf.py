@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from loaders.cim_columns import Filling, Objects, key_of, plain_id, plain_mrid
 from loaders.cim_files import CimFile
-from loaders.cim_schema import GROUPS, Group, Property, phases_of
+from loaders.cim_schema import EXTENSION, EXTRA, GROUPS, Group, Property, phases_of
 from loaders.report import FIRST_IDS, LoadError
 
 Progress = Callable[[str], None]
@@ -25,6 +25,10 @@ LONGEST = 65_536
 """Characters of a value; more is no value of a network."""
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+_SPACE = "http://www.w3.org/XML/1998/namespace space"
+_DOUBLE = "http://www.w3.org/2001/XMLSchema#double"
+_PREFIXES = {EXTENSION: "gridtwin:", EXTRA: "extra:"}
+_EXTRA_TEXT, _EXTRA_NUMBER = Property("", "text"), Property("", "real")
 _FLAGS = {"true": 1, "1": 1, "false": 0, "0": 0}
 _CLASSES: dict[str, Group] = {name: group for group in GROUPS for name in group.classes}
 
@@ -45,10 +49,17 @@ class Model:
         """Of objects of the classes that are not read."""
         self.served = (array("q"), array("q"))
         """Equipment and usage point, where the equipment says which, as often as it does."""
+        self.extras: dict[str, dict[str, dict[int, Any]]] = {}
+        """Of gridtwin's own exports, by group, then name: values by the key of the object."""
         self._filling = {group.name: Filling(group) for group in GROUPS}
 
     def __getitem__(self, group: str) -> Objects:
         return self.groups[group]
+
+    @property
+    def exported(self) -> bool:
+        """It is an export of gridtwin, which says all that there is to say."""
+        return len(self.groups["exports"]) > 0
 
     def read(self, files: list[CimFile], progress: Progress) -> None:
         """Raises LoadError, which names file, line, id, property and value."""
@@ -95,6 +106,8 @@ class _Reading:
         self.values: dict[str, Any] = {}
         self.known: Property | None = None
         self.property = ""
+        self.preserved = False
+        """Blanks around the text are part of it."""
         self.parts: list[str] = []
         self.length = 0
         self.names: dict[str, str] = {}
@@ -135,6 +148,7 @@ class _Reading:
         local = self.names.get(name)
         if local is None:
             namespace, _, local = name.rpartition(" ")
+            local = _PREFIXES.get(namespace, "") + local
             self.cim = self.cim or "TC57" in namespace or "CIM" in namespace
             if len(self.names) > LONGEST:
                 raise self._fail("element", local, f"more than {LONGEST} kinds of elements are no model of a network")
@@ -192,12 +206,15 @@ class _Reading:
     def _start_property(self, name: str, attributes: dict[str, str]) -> None:
         local = self._local(name)
         resource = attributes.get(f"{RDF}resource")
+        self.preserved = attributes.get(_SPACE) == "preserve"
         if self.group is None:
             if local == "type" and resource is not None:  # an rdf:Description, which says its class so
                 self.class_name = resource.rpartition("#")[2]
                 self.group = _CLASSES.get(self.class_name)
             return
         known = self.group.properties.get(local) or self.group.by_case.get(local.lower())
+        if local.startswith("extra:"):
+            known = _EXTRA_NUMBER if attributes.get(f"{RDF}datatype") == _DOUBLE else _EXTRA_TEXT
         if known is None:
             return
         self.property = local
@@ -225,8 +242,11 @@ class _Reading:
         known, self.known = self.known, None
         self.parser.CharacterDataHandler = None
         assert known is not None
-        text = "".join(self.parts).strip()
-        if known.kind in ("real", "whole"):
+        text = "".join(self.parts)
+        text = text if self.preserved else text.strip()
+        if not known.column:
+            self._extra(self._number(text, known) if known.kind == "real" else text)
+        elif known.kind in ("real", "whole"):
             self.values[known.column] = self._number(text, known)
         elif known.kind == "flag":
             flag = _FLAGS.get(text.lower())
@@ -241,6 +261,11 @@ class _Reading:
             if "\0" in text:
                 raise self._fail(self.property, text, "text without NUL is needed")
             self.values[known.column] = plain_mrid(text) if known.column == "mrid" else text
+
+    def _extra(self, value: str | float) -> None:
+        assert self.group is not None
+        of_group = self.model.extras.setdefault(self.group.name, {})
+        of_group.setdefault(self.property.partition(":")[2], {})[key_of(self.id)] = value
 
     def _number(self, text: str, known: Property) -> float:
         try:

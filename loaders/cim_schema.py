@@ -7,6 +7,12 @@ from typing import Literal
 
 Kind = Literal["text", "reference", "real", "whole", "flag", "phases", "crs"]
 
+CIM = "http://iec.ch/TC57/CIM100#"
+EXTENSION = "urn:gridtwin:cim#"
+"""Of what gridtwin writes that CIM has no term for; such names have `gridtwin:` before them here."""
+EXTRA = "urn:gridtwin:extra#"
+"""Of columns beyond the model, on whatever element; `extra:` here."""
+
 SPLIT = 16
 """Bit for s1 and s2 beside those of `twin.phases`; behind it stands the phase of the transformer's primary."""
 
@@ -62,6 +68,7 @@ _IDENTIFIED = {
     "IdentifiedObject.mRID": Property("mrid", "text"),
 }
 _POWER = {"low": -1e12, "high": 1e12}
+_MOST_CUSTOMERS = 2**31 - 1
 
 GROUPS = (
     Group(
@@ -87,8 +94,15 @@ GROUPS = (
             "EnergyConsumer.q": Property("q", "real", **_POWER),
             "EnergyConsumer.pfixed": Property("p_fixed", "real", **_POWER),
             "EnergyConsumer.qfixed": Property("q_fixed", "real", **_POWER),
-            "EnergyConsumer.customerCount": Property("customer_count", "whole", 0, 2e9),
+            "EnergyConsumer.customerCount": Property("customer_count", "whole", 0, _MOST_CUSTOMERS),
+            "EquivalentInjection.p": Property("p", "real", **_POWER),
+            "EquivalentInjection.q": Property("q", "real", **_POWER),
             "SynchronousMachine.referencePriority": Property("priority", "real"),
+            "gridtwin:Equipment.circuit": Property("circuit", "text"),
+            "gridtwin:Switch.kind": Property("kind", "text"),
+            "gridtwin:Switch.normalOpenPhases": Property("normal_open_phases", "phases"),
+            "gridtwin:PowerTransformer.phases": Property("phases", "phases"),
+            "gridtwin:EquivalentInjection.customerCount": Property("customer_count", "whole", 0, _MOST_CUSTOMERS),
         },
     ),
     Group(
@@ -138,7 +152,8 @@ GROUPS = (
             **_references(
                 container="ConnectivityNode.ConnectivityNodeContainer "
                 "ConnectivityNode.MemberOf_EquipmentContainer TopologicalNode.ConnectivityNodeContainer",
-                voltage="TopologicalNode.BaseVoltage",
+                voltage="TopologicalNode.BaseVoltage gridtwin:ConnectivityNode.BaseVoltage",
+                location="gridtwin:ConnectivityNode.Location",
                 bus="ConnectivityNode.TopologicalNode",
             ),
         },
@@ -168,6 +183,7 @@ GROUPS = (
             info="TransformerTank.TransformerTankInfo PowerSystemResource.AssetDatasheet",
         ),
     ),
+    Group("tank_infos", ("TransformerTankInfo",), {}),
     Group(
         "end_infos",
         ("TransformerEndInfo",),
@@ -189,13 +205,20 @@ GROUPS = (
                 voltage="VoltageLevel.BaseVoltage",
                 location="PowerSystemResource.Location",
                 head="Feeder.NormalHeadTerminal",
+                head_node="gridtwin:Feeder.headNode",
             ),
+            "gridtwin:Feeder.head": Property("head_mrid", "text"),
         },
     ),
     Group(
         "usage_points",
         ("UsagePoint",),
         {**_IDENTIFIED, **_references(equipment="UsagePoint.Equipments")},
+    ),
+    Group(
+        "exports",
+        ("gridtwin:Network",),
+        {"IdentifiedObject.name": Property("name", "text"), "gridtwin:Network.model": Property("model", "text")},
     ),
     Group("voltages", ("BaseVoltage",), {"BaseVoltage.nominalVoltage": Property("value", "real", 0, 2e6)}),
     Group(

@@ -76,7 +76,8 @@ def transformer_legs(model: Model, nodes: Nodes, report: LoadReport, kilo: float
         for end in own:
             if not np.isnan(end.voltage):
                 legs.voltages.setdefault(end.node, end.voltage)
-        _branches(legs, nodes, row, (mrid, str(equipment["name"][row]) or mrid), own)
+        name = str(equipment["name"][row])
+        _branches(legs, nodes, row, (mrid, name if model.exported else name or mrid), own, model.exported)
     return legs
 
 
@@ -146,7 +147,8 @@ def _bare(nodes: Nodes, row: int) -> list[End]:
     ]
 
 
-def _branches(legs: Legs, nodes: Nodes, row: int, names: tuple[str, str], ends: list[End]) -> None:
+def _branches(legs: Legs, nodes: Nodes, row: int, names: tuple[str, str], ends: list[End], by_number: bool) -> None:
+    """by_number: the first end is terminal 1, else that of the highest voltage."""
     ends.sort(key=lambda end: end.number)
     phases: dict[int, int] = defaultdict(int)
     """At each node, split phases as those of the primary."""
@@ -170,7 +172,9 @@ def _branches(legs: Legs, nodes: Nodes, row: int, names: tuple[str, str], ends: 
         total += max((end.power for end in inside if not np.isnan(end.power)), default=np.nan)
     volts = {end.node: end.voltage for end in reversed(ends)}
     connected = {end.node: all(e.connected for e in ends if e.node == end.node) for end in ends}
-    order = sorted(dict.fromkeys(end.node for end in ends), key=lambda node: -np.nan_to_num(volts[node]))
+    order = list(dict.fromkeys(end.node for end in ends))
+    if not by_number:
+        order.sort(key=lambda node: -np.nan_to_num(volts[node]))
     if len(order) > 2:
         star = nodes.add(f"{names[0]} star", f"{names[1]} star", order[0])
         for at, node in enumerate(order):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from loaders.bdgd import is_bdgd, read_bdgd
 from loaders.cim import is_cim, read_cim
+from loaders.exported_layers import is_exported, read_exported
 from loaders.layers import is_layers, read_layers
 from loaders.opendss import is_opendss, read_opendss
 from loaders.pandapower import is_pandapower, read_pandapower
@@ -57,6 +58,7 @@ FORMATS = (
         "opendss", "a .dss file, a folder with its master, or a tar archive of that folder", is_opendss, read_opendss
     ),
     Format("cim", "CIM RDF/XML: a .xml or .rdf file, a folder or a zip archive of such", is_cim, read_cim),
+    Format("gridtwin", "layers that gridtwin exported: GeoPackage, GeoParquet or GeoJSON", is_exported, read_exported),
     Format("bdgd", "a geodatabase of ANEEL's BDGD, zipped or not", is_bdgd, read_bdgd),
     Format("layers", "GIS layers and a mapping of them", is_layers, _layers),
 )

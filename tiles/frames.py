@@ -29,7 +29,7 @@ from twin.components import (
 from twin.network import Network
 from twin.state import Snapshot, supply
 
-__all__ = ["FRAME_NAMES", "frame"]
+__all__ = ["FRAME_NAMES", "frame", "phase_codes", "points", "texts"]
 
 FRAME_NAMES = (*LAYER_NAMES, "nodes")
 """The layers of `grid`, bottom one first, and the connectivity nodes."""
@@ -95,26 +95,26 @@ def _substations(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Colu
     customers = np.bincount(behind[behind >= 0], network.consumer_customers[behind >= 0], count).astype(np.int64)
     columns = {
         "class": SUBSTATION.name,
-        "phases": _CODES[own[rows]],
+        "phases": phase_codes(own[rows]),
         "kv": kv[rows],
         "energized": _supply(own[rows], live[rows]),
         "customers": customers[rows],
         **_identity(network.substations, rows),
     }
-    return columns, _points(network.substation_lnglat[rows])
+    return columns, points(network.substation_lnglat[rows])
 
 
 def _switches(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, NDArray[Any]]:
     table = network.switches
     own = table["phases"][rows]
     columns = {
-        "class": _texts(table["kind"][rows]),
+        "class": texts(table["kind"][rows]),
         **_branch(network, snapshot, SWITCH_BRANCH, rows),
         "open": (snapshot.state.open[rows] & own & phases.ABC) != 0,
         "normal_open": (table["normal_open"][rows] & own) != 0,
         **_identity(table, rows),
     }
-    return columns, _points(_branch_lnglat(network, table, rows))
+    return columns, points(_branch_lnglat(network, table, rows))
 
 
 def _transformers(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, NDArray[Any]]:
@@ -125,7 +125,7 @@ def _transformers(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Col
         "rated_kva": table["rated_power_va"][rows] / 1000,
         **_identity(table, rows),
     }
-    return columns, _points(_branch_lnglat(network, table, rows))
+    return columns, points(_branch_lnglat(network, table, rows))
 
 
 def _meters(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, NDArray[Any]]:
@@ -135,19 +135,19 @@ def _meters(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, 
     mrid, name = _identity(consumers, consumer).values()
     used = usage_point >= 0
     if used.any():
-        points = _identity(network.usage_points, usage_point[used])
-        mrid[used], name[used] = points["mrid"], points["name"]
+        identity = _identity(network.usage_points, usage_point[used])
+        mrid[used], name[used] = identity["mrid"], identity["name"]
     columns = {
         "class": np.where(used, USAGE_POINT.name, ENERGY_CONSUMER.name).astype(object),
         "feeder": _feeders(network, network.node_feeder[node]),
-        "phases": _CODES[own],
+        "phases": phase_codes(own),
         "kv": network.nodes["nominal_voltage_v"][node] / 1000,
         "energized": _supply(own, snapshot.energized[node]),
         "customers": meters.customers[rows],
         "mrid": mrid,
         "name": name,
     }
-    return columns, _points(network.node_lnglat[node])
+    return columns, points(network.node_lnglat[node])
 
 
 def _nodes(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, NDArray[Any]]:
@@ -156,14 +156,14 @@ def _nodes(network: Network, snapshot: Snapshot, rows: Rows) -> tuple[Columns, N
     columns = {
         "class": CONNECTIVITY_NODE.name,
         "feeder": _feeders(network, network.node_feeder[rows]),
-        "phases": _CODES[own],
+        "phases": phase_codes(own),
         "kv": network.nodes["nominal_voltage_v"][rows] / 1000,
         "energized": _supply(own, snapshot.energized[rows]),
         "customers": network.customer_prefix[rows + 1] - network.customer_prefix[rows],
         "busbar": network.nodes["busbar"][rows],
         **_identity(network.nodes, rows),
     }
-    return columns, _points(network.node_lnglat[rows])
+    return columns, points(network.node_lnglat[rows])
 
 
 _MAKERS: dict[str, Callable[[Network, Snapshot, Rows], tuple[Columns, NDArray[Any]]]] = {
@@ -188,7 +188,7 @@ def _branch(network: Network, snapshot: Snapshot, code: int, rows: Rows) -> Colu
     kv = np.fmax(first, second) if code == TRANSFORMER else np.where(np.isnan(first), second, first)
     return {
         "feeder": _feeders(network, network.branch_feeder[branches]),
-        "phases": _CODES[own],
+        "phases": phase_codes(own),
         "kv": kv / 1000,
         "energized": _supply(own, snapshot.branches_energized(branches)),
         "customers": network.branch_customers[branches].astype(np.int64),
@@ -201,14 +201,20 @@ def _supply(own: Masks, live: Masks) -> NDArray[np.int32]:
 
 
 def _identity(table: Table, rows: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
-    return {"mrid": _texts(table["mrid"][rows]), "name": _texts(table["name"][rows])}
+    return {"mrid": texts(table["mrid"][rows]), "name": texts(table["name"][rows])}
 
 
-def _texts(column: NDArray[Any]) -> NDArray[Any]:
+def texts(column: NDArray[Any]) -> NDArray[Any]:
     """Python strings; None for an empty one."""
-    texts = column.astype(object)
-    texts[column == ""] = None
-    return texts
+    plain = column.astype(object)
+    plain[column == ""] = None
+    return plain
+
+
+def phase_codes(masks: Masks) -> NDArray[Any]:
+    """CIM's text; None for no phase."""
+    codes: NDArray[Any] = _CODES[masks]
+    return codes
 
 
 def _feeders(network: Network, rows: NDArray[np.int32]) -> NDArray[Any]:
@@ -236,10 +242,11 @@ def _branch_lnglat(network: Network, table: Table, rows: Rows) -> Floats:
 # --- geometry -----------------------------------------------------------------------------------------------------
 
 
-def _points(lnglat: Floats) -> NDArray[Any]:
-    points = np.asarray(shapely.points(lnglat), dtype=object)
-    points[np.isnan(lnglat).any(axis=1)] = None
-    return points
+def points(lnglat: Floats) -> NDArray[Any]:
+    """Shapes; None where not placed."""
+    placed = np.asarray(shapely.points(lnglat), dtype=object)
+    placed[np.isnan(lnglat).any(axis=1)] = None
+    return placed
 
 
 def _linestrings(network: Network, rows: Rows) -> NDArray[Any]:
