@@ -43,7 +43,7 @@ def read_bdgd(
 ) -> tuple[Network, LoadReport]:
     """Reads a BDGD; raises LoadError, which names layer, feature, field and value.
 
-    `report.attributes` holds `dic_h` and `fic` of every customer, by mrid: hours and number of interruptions a year.
+    Consumers keep `dic_h` and `fic`: hours and number of interruptions in the year.
     """
     layers = _BdgdSource(source)
     missing = sorted(set(SIGNATURE) - set(layers.layers))
@@ -56,7 +56,7 @@ def read_bdgd(
             f"{len(layers.lettered)} transformers letter their secondary anew; all behind them has the phases of their "
             f"primary ({', '.join(list(layers.lettered)[:FIRST_IDS])}, …)"
         )
-    _reliability(report)
+    _reliability(network, report)
     return network, report
 
 
@@ -97,11 +97,11 @@ def _fitting(layers: LayerSource, name: str) -> LayersMapping:
     return replace(mapping, layers=tuple(entries), name=name)
 
 
-def _reliability(report: LoadReport) -> None:
-    kept = [columns for columns in report.attributes.values() if "dic_h" in columns]
-    if not kept:
+def _reliability(network: Network, report: LoadReport) -> None:
+    extras = network.consumers.extras
+    if "dic_h" not in extras or "fic" not in extras:
         return
-    hours, counts = (np.concatenate([columns[name] for columns in kept]) for name in ("dic_h", "fic"))
+    hours, counts = extras["dic_h"], extras["fic"]
     known = ~(np.isnan(hours) | np.isnan(counts))
     if known.any():
         report.notes.append(

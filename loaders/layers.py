@@ -13,8 +13,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from loaders.layers_fields import MappedLayer, References
-from loaders.layers_mapping import TWO_ENDED, LayersMapping, read_mapping
+from loaders.layers_fields import MappedLayer, References, is_blank
+from loaders.layers_mapping import TWO_ENDED, LayersMapping, as_text, read_mapping
 from loaders.layers_nodes import End, Nodes, Point, place_along, snap
 from loaders.layers_source import SUFFIXES, Layer, LayerSource, to_degrees
 from loaders.report import FIRST_IDS, LoadError, LoadReport
@@ -34,6 +34,7 @@ from twin.components import (
     Component,
     Table,
 )
+from twin.extras import kind_of
 from twin.geometry import LineStrings, distance_m
 from twin.network import Network
 
@@ -85,7 +86,11 @@ class _Reader:
         self.rows: dict[str, dict[str, int]] = {component.name: {} for component in COMPONENTS}
         """By class, the row of each id, as the source writes it and with its prefix."""
         self.columns: dict[str, list[dict[str, NDArray[Any]]]] = {component.table: [] for component in COMPONENTS}
+        self.extras: dict[str, list[dict[str, NDArray[Any]]]] = {component.table: [] for component in COMPONENTS}
+        """Columns beyond the class, for each part of `columns`; for each layer of nodes."""
         self.lines: list[NDArray[Any]] = []
+        self.node_rows: list[int] = []
+        """How many nodes each layer of them gave."""
         self.owners: dict[str, str] = {}
         """Who has an mrid: layer and feature."""
         self.blank_ends: list[str] = []
@@ -154,6 +159,7 @@ class _Reader:
         self._remember(component, ids, mrids)
         columns: dict[str, NDArray[Any]] = {"mrid": np.array(mrids, dtype=TEXT)}
         self._own_columns(layer, component, columns)
+        self.extras[component.table].append(layer.kept())
         if component is CONNECTIVITY_NODE:
             self._nodes(layer, ids, columns)
             return
@@ -164,8 +170,6 @@ class _Reader:
         self.columns[component.table].append(columns)
         if component is AC_LINE_SEGMENT:
             self.lines.append(np.full(len(ids), None, dtype=object) if layer.shapes is None else layer.shapes)
-        if layer.entry.keep:
-            self.report.attributes[layer.entry.entry] = {"mrid": columns["mrid"], **layer.kept()}
 
     def _remember(self, component: Component, ids: list[str], mrids: list[str]) -> None:
         """Their rows, by mrid, and by id where only one has it."""
@@ -197,6 +201,7 @@ class _Reader:
 
     def _nodes(self, layer: MappedLayer, ids: list[str], columns: dict[str, NDArray[Any]]) -> None:
         places = self._named_places(layer, "place")
+        self.node_rows.append(len(ids))
         for row, code in enumerate(ids):
             node = self.nodes.add(str(columns["mrid"][row]), str(columns["name"][row]) if "name" in columns else "")
             self.nodes.of_code[code] = node
@@ -352,6 +357,7 @@ class _Reader:
             layer, "consumer", needed=True
         )
         self.columns[USAGE_POINT.table].append(columns)
+        self.extras[USAGE_POINT.table].append(layer.kept())
 
     def _feeders(self, layer: MappedLayer) -> None:
         columns: dict[str, NDArray[Any]] = {"mrid": np.array(self._mrids(layer, layer.ids()), dtype=TEXT)}
@@ -365,6 +371,7 @@ class _Reader:
             if head not in self.owners and head not in self.nodes.mrid:
                 raise layer.fail(row, "head_mrid", head, "no element has this mrid")
         self.columns[FEEDER.table].append(columns)
+        self.extras[FEEDER.table].append(layer.kept())
 
     # --- tables -------------------------------------------------------------------------------------------------
 
@@ -382,7 +389,7 @@ class _Reader:
         if component is AC_LINE_SEGMENT:
             drawn = self._drawn_m()
             columns["length_m"] = np.where(np.isnan(columns["length_m"]), drawn, columns["length_m"])
-        return Table(component, columns)
+        return Table(component, columns, _joined(self.extras[component.table], [len(part) for part in parts]))
 
     def _drawn_m(self) -> NDArray[np.float64]:
         """float64 (lines,): lengths on the map; NaN where not drawn."""
@@ -402,6 +409,7 @@ class _Reader:
                 "busbar": np.array(self.nodes.busbar, dtype=np.bool_),
                 "substation": np.array(self.nodes.substation, dtype=np.int32),
             },
+            _joined([*self.extras["nodes"], {}], [*self.node_rows, len(self.nodes.mrid) - sum(self.node_rows)]),
         )
 
     def _geometry(self, tables: dict[str, Table]) -> LineStrings:
@@ -444,6 +452,21 @@ class _Reader:
                 self.report.skip(
                     name, "the mapping does not name this layer", [f"feature {n + 1}" for n in range(info.count)]
                 )
+
+
+def _joined(parts: list[dict[str, NDArray[Any]]], sizes: list[int]) -> dict[str, NDArray[Any]]:
+    """Extra columns of parts one after the other; what a part lacks is not known, and text where one part has text."""
+    joined = {}
+    for name in {name: None for part in parts for name in part}:
+        text = any(name in part and kind_of(part[name]) == "text" for part in parts)
+        missing = "" if text else np.nan
+        pieces = [part.get(name, np.full(size, missing)) for part, size in zip(parts, sizes, strict=True)]
+        joined[name] = np.concatenate([_texts(piece) if text else piece for piece in pieces])
+    return joined
+
+
+def _texts(column: NDArray[Any]) -> NDArray[Any]:
+    return np.array(["" if is_blank(value) else as_text(value) for value in column.tolist()], dtype=TEXT)
 
 
 def _path(shape: Any) -> NDArray[np.float64] | None:

@@ -137,12 +137,20 @@ class MappedLayer:
             dtype=np.uint8,
         )
 
-    def kept(self) -> dict[str, NDArray[np.float64]]:
-        """float64 (rows,) by name: kept beside the model, summed over columns; NaN where one is not given."""
+    def kept(self) -> dict[str, NDArray[Any]]:
+        """Extra columns (rows,) by name: text or numbers as they are, or sums, NaN where one of them is not given."""
         return {
-            name: np.sum([self._numbers(column) for column in columns], axis=0)
-            for name, columns in self.entry.keep.items()
+            name: self._as_it_is(given)
+            if isinstance(given, str)
+            else np.sum([self._numbers(column) for column in given], axis=0)
+            for name, given in self.entry.keep.items()
         }
+
+    def _as_it_is(self, column: str) -> NDArray[Any]:
+        given = self._columns[column]
+        if all(is_blank(value) or (_number(value) is not None and not isinstance(value, str)) for value in given):
+            return self._numbers(column)
+        return np.array(["" if is_blank(value) else as_text(value) for value in given], dtype=TEXT)
 
     def _value(self, field: FieldMap, name: str, row: int, value: Any) -> Any:
         if is_blank(value):

@@ -10,6 +10,7 @@ from typing import Any
 
 from loaders.report import LoadError
 from twin.components import COMPONENTS, Component
+from twin.extras import ExtraError, check_name
 
 CLASSES = {component.name: component for component in COMPONENTS}
 TWO_ENDED = ("AcLineSegment", "Switch", "PowerTransformer")
@@ -58,8 +59,8 @@ class LayerMap:
     """Put before every mrid."""
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Only rows with one of these values in these columns are used."""
-    keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Attributes the model has no column for: by name, the columns summed up for it."""
+    keep: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Extra columns that the class does not declare: by name, a column as it is, or several summed up."""
     optional: bool = False
     """The layer may be missing."""
     repeated_ids: bool = False
@@ -71,7 +72,7 @@ class LayerMap:
     def columns(self) -> list[str]:
         """Every column it needs."""
         mapped = [each.column for each in self.fields.values() if each.column is not None]
-        kept = [column for columns in self.keep.values() for column in columns]
+        kept = [name for given in self.keep.values() for name in ((given,) if isinstance(given, str) else given)]
         places = [*(self.lnglat or ()), *([self.wkt] if self.wkt else [])]
         return list(dict.fromkeys([*mapped, *self.where, *kept, *places]))
 
@@ -154,12 +155,26 @@ def _layer(entry: str, table: object, source: str) -> LayerMap:
             name: tuple(map(as_text, _list(values, where, name)))
             for name, values in _table(table, "where", where).items()
         },
-        {name: tuple(map(str, _list(value, where, name))) for name, value in _table(table, "keep", where).items()},
+        _keep(table, CLASSES[class_name], where),
         _flag(table, "optional", where),
         _flag(table, "repeated_ids", where),
         (_text(table, "lng", where), _text(table, "lat", where)) if both else None,
         _text(table, "wkt", where) if "wkt" in table else None,
     )
+
+
+def _keep(table: Mapping[str, Any], component: Component, where: str) -> dict[str, str | tuple[str, ...]]:
+    kept: dict[str, str | tuple[str, ...]] = {}
+    for name, given in _table(table, "keep", where).items():
+        try:
+            check_name(name, [each.name for each in component.fields])
+        except ExtraError as error:
+            raise LoadError(f"{where} keep: {error}") from error
+        columns = _list(given, where, f"keep.{name}")
+        if not all(isinstance(each, str) for each in columns):
+            raise LoadError(f"{where}: keep.{name} is {given!r}; a column's name or a list of them is needed")
+        kept[name] = given if isinstance(given, str) else tuple(columns)
+    return kept
 
 
 def _known_fields(class_name: str, fields: Mapping[str, FieldMap], where: str) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 FIRST_IDS = 5
 """How many ids a report shows of each kind left out."""
@@ -42,8 +39,6 @@ class LoadReport:
     used: dict[str, int] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    attributes: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
-    """What the model has no column for, by kind: columns of equal length, `mrid` one of them."""
 
     def use(self, kind: str, read: int, used: int | None = None) -> None:
         """Counts records of a kind."""

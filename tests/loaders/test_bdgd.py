@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
 
 from loaders import formats
@@ -13,6 +14,11 @@ from loaders.bdgd import MAPPING, is_bdgd, read_bdgd
 from loaders.layers_mapping import read_mapping
 from loaders.report import LoadError, LoadReport
 from topology.islands import islands
+from twin.components import ENERGY_CONSUMER
+from twin.elements import card
+from twin.engine import Twin
+from twin.geopackage import GeoPackageStore
+from twin.mrids import Element
 from twin.network import Network
 from twin.validation import findings
 
@@ -63,13 +69,30 @@ def test_rows_are_counted(mux):
 
 def test_reliability_is_kept(mux):
     network, report = mux
-    low, medium = report.attributes["UCBT"], report.attributes["UCMT"]
-    assert (round(low["dic_h"].mean(), 2), round(low["fic"].mean(), 2)) == (1.54, 2.49)
-    hours, counts = (np.concatenate([low[name], medium[name]]) for name in ("dic_h", "fic"))
-    assert len(hours) == 13_340 and hours.mean() == pytest.approx(1.5347, abs=1e-4)
-    assert round(counts.mean(), 2) == 2.49
+    hours, counts = (network.consumers.extras[name] for name in ("dic_h", "fic"))
+    low = np.strings.startswith(network.consumers["mrid"], "UCBT ")
+    assert np.count_nonzero(low) == 13_300
+    assert (round(hours[low].mean(), 2), round(counts[low].mean(), 2)) == (1.54, 2.49)
+    customers = network.consumer_customers > 0
+    assert np.array_equal(~np.isnan(hours), customers) and np.count_nonzero(customers) == 13_340
+    assert np.average(hours[customers]) == pytest.approx(1.5347, abs=1e-4)
+    assert round(np.average(counts[customers]), 2) == 2.49
     assert any("interrupted 2.49 times for 1.53 h" in note for note in report.notes)
-    assert network.mrids.find(str(low["mrid"][0])).component.name == "EnergyConsumer"
+
+
+def test_reliability_is_on_the_card_and_in_the_file(mux, tmp_path):
+    network, _ = mux
+    path = tmp_path / "mux.gpkg"
+    with Twin.load(network, GeoPackageStore(path, write=True, create=True)) as twin:
+        row = int(np.nanargmax(network.consumers.extras["dic_h"]))
+        shown = card(twin.current, Element(ENERGY_CONSUMER, row))["attributes"]
+        assert isinstance(shown, dict) and shown["dic_h"] == network.consumers.extras["dic_h"][row] and shown["fic"] > 0
+    frame = pyogrio.read_dataframe(
+        path, sql="SELECT avg(dic_h) AS hours, count(dic_h) AS customers FROM consumers WHERE mrid LIKE 'UCBT %'"
+    )
+    assert frame["customers"].tolist() == [13_300] and round(frame["hours"][0], 2) == 1.54
+    with Twin.from_store(GeoPackageStore(path)) as again:
+        assert again.network.model == network.model
 
 
 def test_dangling_ties_are_findings(mux):

@@ -116,9 +116,8 @@ def test_the_documented_mapping_reads_a_geopackage(source, mapping):
     assert network.transformers["rated_power_va"].tolist() == [630e3]
     volts = {str(m): v for m, v in zip(network.nodes["mrid"], network.nodes["nominal_voltage_v"], strict=True)}
     assert (volts["node c"], volts["node d"], volts["node e"]) == (20e3, 400, 400)
-    kept = report.attributes["houses"]
-    assert kept["mrid"].tolist() == ["house 7", "house 8"]
-    assert kept["hours"][0] == 2.0 and np.isnan(kept["hours"][1])
+    kept = dict(zip(network.consumers["mrid"].tolist(), network.consumers.extras["hours"].tolist(), strict=True))
+    assert kept["house 7"] == 2.0 and np.isnan(kept["house 8"])
     kinds = [finding.kind for finding in findings(network)]
     assert kinds.count("dangling_switch") == 1 and "no_source" not in kinds
 
@@ -150,6 +149,44 @@ def test_every_container_gives_the_same_network(tmp_path, source, mapping, conta
                 np.testing.assert_allclose(mine, columns[name], rtol=1e-6, err_msg=f"{table}.{name}")
             else:
                 assert mine.tolist() == columns[name].tolist(), (table, name)
+
+
+def test_columns_that_the_model_has_no_place_for_are_kept(tmp_path):
+    path = tmp_path / "town.gpkg"
+    rows = {
+        "joints": ({"no": ["a", "b"], "made": [1990, None]}, [point(0), point(100)]),
+        "wires": ({"no": ["w"], "one": ["a"], "two": ["c"], "metal": ["Al"]}, [line(0, 200)]),
+        "cables": ({"no": ["k"], "one": ["a"], "two": ["b"], "metal": [7]}, [line(0, 100)]),
+        "plants": ({"no": ["g"], "at": ["a"]}, [point(0)]),
+        "people": ({"no": ["p", "q"], "at": ["b", "c"], "vip": [True, False]}, [point(100), point(200)]),
+        "meters": ({"no": ["m"], "of": ["p"], "serial": [" 007 "]}, [point(100)]),
+    }
+    for name, (columns, shapes) in rows.items():
+        geopandas.GeoDataFrame(columns, geometry=shapes, crs=CRS).to_file(path, layer=name)
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(
+        """
+[layers]
+joints = { class = "ConnectivityNode", fields = { mrid = "no" }, keep = { made_in = "made" } }
+wires = { class = "AcLineSegment", fields = { mrid = "no", node1 = "one", node2 = "two" }, keep = { metal = "metal" } }
+cables = { class = "AcLineSegment", fields = { mrid = "no", node1 = "one", node2 = "two" }, keep = { metal = "metal" } }
+plants = { class = "EnergySource", prefix = "plant ", fields = { mrid = "no", node = "at" } }
+people = { class = "EnergyConsumer", fields = { mrid = "no", node = "at" }, keep = { important = "vip" } }
+meters = { class = "UsagePoint", fields = { mrid = "no", consumer = "of" }, keep = { serial = "serial" } }
+"""
+    )
+    network, _ = read_layers(path, mapping)
+
+    def kept(table: str, name: str) -> dict[str, object]:
+        extras = network.tables[table].extras[name].tolist()
+        return dict(zip(network.tables[table]["mrid"].tolist(), extras, strict=True))
+
+    made = kept("nodes", "made_in")
+    assert made["a"] == 1990 and np.isnan(made["b"]) and np.isnan(made["node c"])
+    assert kept("lines", "metal") == {"w": "Al", "k": "7"}
+    assert kept("usage_points", "serial") == {"m": "007"}
+    assert kept("consumers", "important") == {"p": "true", "q": "false"}
+    assert "made_in" not in network.lines.extras and not network.sources.extras
 
 
 def zipped(target: Path, source: Path) -> None:
@@ -298,6 +335,15 @@ def test_a_broken_value_is_named(source, mapping, broken, message):
         ('where = { state = ["built"] }', "where = { state = [] }", r"state is \[\]"),
         ('where = { state = ["built"] }', 'lng = "km"', "lng is given alone"),
         ('where = { state = ["built"] }', "optional = 1", "optional is 1; true or false"),
+        (
+            'hours = ["hours", "more"]',
+            'Hours = "hours"',
+            r"layers.houses\] keep: the extra column 'Hours' needs a name",
+        ),
+        ('hours = ["hours", "more"]', 'mrid = "hours"', "'mrid' has the name of a column that is there already"),
+        ('hours = ["hours", "more"]', "hours = [1]", r"keep.hours is \[1\]; a column's name"),
+        ('hours = ["hours", "more"]', 'hours = "hour"', r"layer houses: there is no column 'hour'"),
+        ('hours = ["hours", "more"]', 'hours = ["at"]', r"layer houses feature 1: at is 'e', for houses.at; a finite"),
     ],
 )
 def test_a_broken_mapping_is_named(source, mapping, old, new, message):
