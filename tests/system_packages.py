@@ -48,6 +48,7 @@ NEEDS = (
     ),
 )
 LONG_NEEDS = (
+    Need("debootstrap", ("debootstrap",), ("debootstrap",), "those that build the image in a fresh Debian"),
     Need(
         "QGIS for Python",
         (),
