@@ -1,4 +1,8 @@
-"""Whatever is sent, an answer is what the OpenAPI document says: never a 500, always a problem document."""
+"""Whatever is sent, an answer is what the OpenAPI document says: never a 500, always a problem document.
+
+Requests are drawn by who knows the network and which fields go together, so they get deep into traces and switching,
+and are made smaller where one fails; test_schemathesis.py and test_mutated.py know less and send more.
+"""
 
 from __future__ import annotations
 
