@@ -28,6 +28,12 @@ def conductor(bus: int, node: int) -> int:
     return bus << NODE_BITS | node
 
 
+def conductors(bus: int, nodes: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers of several nodes of a bus."""
+    first = bus << NODE_BITS
+    return tuple([first | node for node in nodes])
+
+
 @dataclass(slots=True)
 class Conductors:
     """How conductors hang together; all of them numbers from `conductor`."""

@@ -44,10 +44,9 @@ def between_neighbours(
     fixed = np.zeros(count, dtype=np.bool_)
     fixed[number] = known
     parent, branch = graph.parent, graph.parent_branch
-    for node in range(count - 1, -1, -1):
+    pulling = (parent >= 0) & ~fixed[parent]
+    for node in np.flatnonzero(pulling)[::-1].tolist():
         above = parent[node]
-        if above < 0:
-            continue
         spring = 1 / length[branch[node]]
         if fixed[node]:
             stiffness[above] += spring
@@ -56,9 +55,7 @@ def between_neighbours(
             series = spring * stiffness[node] / (spring + stiffness[node])
             stiffness[above] += series
             pull[above] += series * pull[node] / stiffness[node]
-    for node in range(count):
-        if fixed[node]:
-            continue
+    for node in np.flatnonzero(~fixed).tolist():
         above = parent[node]
         if above >= 0 and not np.isnan(placed[above, 0]):
             spring = 1 / length[branch[node]]

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from loaders.opendss_classes import (
-    CLASSES,
-    COMMANDS,
-    OTHER_CLASSES,
-    WOUND,
-    DssClass,
-    abbreviated,
-    class_name,
-)
+from loaders.opendss_circuit import Circuit, Element, Opened
+from loaders.opendss_classes import CLASSES, COMMANDS, OTHER_CLASSES, DssClass, abbreviated, class_name
+from loaders.opendss_coordinates import read_coordinates
 from loaders.opendss_files import Files, Forbidden, joined
-from loaders.opendss_text import BrokenLine, array, lines, parameters, unquoted
+from loaders.opendss_properties import put_properties
+from loaders.opendss_text import BrokenLine, array, lines, parameters, unquoted, whole_number
 from loaders.report import LoadError
 
 Progress = Callable[[str], None]
@@ -27,76 +20,6 @@ MAX_DEPTH = 50
 
 MAX_FILES = 20_000
 """Files that one circuit may read."""
-
-MAX_WINDINGS = 20
-
-_PLURALS = {"buses": "bus", "conns": "conn", "kvs": "kv", "kvas": "kva"}
-_PER_WINDING = frozenset(_PLURALS.values())
-_YES = ("y", "t", "1")
-
-
-@dataclass(slots=True)
-class Element:
-    """One object of a class: what was said of it last.
-
-    values: by property, as written; of a winding as `bus@2`. folder, path, line: where it was made. title: its name
-    with the letters as written.
-    """
-
-    kind: str
-    name: str
-    title: str
-    folder: str
-    path: str
-    line: int
-    values: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def mrid(self) -> str:
-        """`Line.650632`, as OpenDSS names elements; in lower case but for the class, as names have none."""
-        return f"{self.kind}.{self.name}"
-
-    @property
-    def enabled(self) -> bool:
-        """Whether it takes part."""
-        return is_yes(self.values.get("enabled", "y"))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A terminal that a command opened or closed: on conductor `phase` (1, 2, …), or on all of them (0)."""
-
-    mrid: str
-    terminal: int
-    phase: int
-    open: bool
-    at: str
-
-
-@dataclass(slots=True)
-class Circuit:
-    """What a script built."""
-
-    name: str
-    elements: dict[str, dict[str, Element]] = field(default_factory=lambda: {name: {} for name in CLASSES})
-    """By class in lower case, then by name."""
-    operations: list[Opened] = field(default_factory=list)
-    coordinates: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """By bus: x and y as written."""
-    voltage_bases_kv: list[float] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
-    """How many objects of classes that are not read, by class."""
-    first_others: dict[str, list[str]] = field(default_factory=dict)
-    commands: Counter[str] = field(default_factory=Counter)
-    """How often each command that builds nothing was met."""
-    unknown_commands: Counter[str] = field(default_factory=Counter)
-    unknown_properties: Counter[str] = field(default_factory=Counter)
-    redefined: list[str] = field(default_factory=list)
-
-
-def is_yes(value: str) -> bool:
-    """Whether a value says yes, in any of OpenDSS's ways."""
-    return unquoted(value)[:1].lower() in _YES
 
 
 class Script:
@@ -225,7 +148,7 @@ class Script:
         else:
             self._target.redefined.append(element.mrid)
         self._active = element, known
-        self._put(element, known, given[1:])
+        put_properties(self._target, element, known, given[1:])
 
     def _object(self, given: list[tuple[str, str]]) -> tuple[str, str, str]:
         """Class in lower case, name in lower case, name as written."""
@@ -272,7 +195,7 @@ class Script:
     def _more(self, given: list[tuple[str, str]]) -> None:
         if self._active is None:
             raise BrokenLine("there is no element before it that it could go on with")
-        self._put(*self._active, given)
+        put_properties(self._target, *self._active, given)
 
     def _assign(self, given: list[tuple[str, str]]) -> None:
         """`Transformer.reg2a.wdg=2 tap=1.05`."""
@@ -319,61 +242,6 @@ class Script:
         except ValueError:
             raise self.fail(name, word, "a number is needed") from None
 
-    # --- properties -------------------------------------------------------------------------------------------
-
-    def _put(self, element: Element, known: DssClass, given: list[tuple[str, str]]) -> None:
-        values, used, find = element.values, known.used, known.property
-        wound = known.name in WOUND
-        position = 0
-        for name, value in given:
-            if name:
-                found = find(name)
-                if found is None:
-                    self._target.unknown_properties[f"{known.name}.{name.lower()[:40]}"] += 1
-                    continue
-                position = known.position[found] + 1
-            else:
-                if position >= len(known.properties):
-                    raise BrokenLine(f"{value!r} is one value more than {known.name} has properties")
-                found = known.properties[position]
-                position += 1
-            if found not in used:
-                continue
-            if found == "like":
-                self._like(element, known, unquoted(value).lower())
-            elif wound:
-                self._put_wound(values, found, value)
-            else:
-                values[found] = value
-
-    def _like(self, element: Element, known: DssClass, name: str) -> None:
-        model = self._target.elements[known.name.lower()].get(name)
-        if model is None:
-            raise self.fail("like", name, f"there is no {known.name} of that name yet")
-        element.values.update(model.values)
-
-    def _put_wound(self, values: dict[str, str], name: str, value: str) -> None:
-        if name in ("wdg", "windings"):
-            value = unquoted(value)
-            limit = int(values.get("windings", 2)) if name == "wdg" else MAX_WINDINGS
-            if not value.isdecimal() or not 1 <= int(value) <= limit:
-                raise self.fail(name, value, f"a whole number from 1 to {limit} is needed")
-            values[name] = value
-            if name == "windings":
-                values["wdg"] = "1"
-        elif name in _PER_WINDING:
-            values[f"{name}@{values.get('wdg', 1)}"] = value
-        elif name in _PLURALS:
-            for winding, each in enumerate(array(value), 1):
-                values[f"{_PLURALS[name]}@{winding}"] = each
-        elif name == "xfmrcode":
-            code = self._target.elements["xfmrcode"].get(unquoted(value).lower())
-            if code is None:
-                raise self.fail("xfmrcode", unquoted(value), "there is no XfmrCode of that name yet")
-            values |= {key: given for key, given in code.values.items() if not key.startswith(("bus", "enabled"))}
-        else:
-            values[name] = value
-
     # --- switching --------------------------------------------------------------------------------------------
 
     def _open(self, given: list[tuple[str, str]]) -> None:
@@ -391,9 +259,10 @@ class Script:
         numbers = {"term": 1, "cond": 0}
         for place, (label, value) in zip(("term", "cond"), given[1:3], strict=False):
             chosen = abbreviated(label.lower()[:4], ("term", "cond")) if label else place
-            if chosen is None or not unquoted(value).isdecimal():
+            number = whole_number(value)
+            if chosen is None or number is None:
                 raise self.fail(label or place, value, "a terminal and a conductor are numbers, as in term=1 cond=2")
-            numbers[chosen] = int(unquoted(value))
+            numbers[chosen] = number
         assert self._active is not None
         mrid = self._active[0].mrid
         self._target.operations.append(Opened(mrid, numbers["term"], numbers["cond"], opened, self._at()))
@@ -421,28 +290,12 @@ class Script:
         self._coordinates(given, swapped=True)
 
     def _coordinates(self, given: list[tuple[str, str]], swapped: bool) -> None:
-        """A file of `bus, x, y`; the other way round for latitude and longitude."""
         if not given:
             raise BrokenLine("the name of a file with coordinates is missing")
         path = self._find(unquoted(given[0][1]))
         self._progress(f"reading {posixpath.basename(path)}")
-        before = self._path, self._line
-        self._path = path
-        place = self._target.coordinates
-        for number, line in lines(self._files.read(path)):
-            words = line.replace(",", " ").replace('"', " ").split()
-            try:
-                bus, x, y = words[0].lower(), float(words[1]), float(words[2])
-            except (IndexError, ValueError):
-                self._line = number
-                if number == 1 and len(words) > 2:
-                    continue  # names of columns
-                raise self.fail("coordinates", line[:80], "a bus and two numbers are needed") from None
-            if not (abs(x) < 1e12 and abs(y) < 1e12):
-                self._line = number
-                raise self.fail("coordinates", line[:80], "finite numbers below 1e12 are needed")
-            place[bus] = (y, x) if swapped else (x, y)
-        self._path, self._line = before
+        found = read_coordinates(self._files.read(path), self._files.shown(path), swapped)
+        self._target.coordinates.update(found)
 
     def _setbusxy(self, given: list[tuple[str, str]]) -> None:
         named = dict(zip(("bus", "x", "y"), ("", "", ""), strict=True))

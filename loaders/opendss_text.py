@@ -75,6 +75,12 @@ def unquoted(value: str) -> str:
     return value[1:-1].strip() if value[:1] in QUOTES and len(value) > 1 else value
 
 
+def whole_number(value: str) -> int | None:
+    """A whole number of up to nine digits, quoted or not; None for anything else."""
+    text = unquoted(value)
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
+
+
 def is_inline_math(value: str) -> bool:
     """Whether a value is to be calculated, in reverse Polish notation: `(8 1000 /)`."""
     return value[:1] in QUOTES and bool(re.search(r"\s(?:[-+*/^]|sqrt?|inv|ln|log10|exp|sin|cos|tan|pi)\s*\W?$", value))
@@ -87,10 +93,10 @@ def array(value: str) -> list[str]:
 
 def bus_and_nodes(value: str) -> tuple[str, tuple[int, ...]]:
     """`671.1.2` → ("671", (1, 2)), the name in lower case. Raises BrokenLine for a node that is no number."""
-    name, *nodes = unquoted(value).lower().split(".")
-    if not nodes:
+    name, dot, nodes = unquoted(value).lower().partition(".")
+    if not dot:
         return name, ()
     try:
-        return name, tuple(int(node) for node in nodes if node)
+        return name, tuple([int(node) for node in nodes.split(".") if node])
     except ValueError:
         raise BrokenLine(f"{value!r} is no bus: its nodes are to be numbers, as in 671.1.2") from None

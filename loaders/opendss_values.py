@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+from loaders.opendss_circuit import Element
 from loaders.opendss_files import Files
 from loaders.opendss_phases import MAX_NODE
-from loaders.opendss_script import Element
 from loaders.opendss_text import BrokenLine, bus_and_nodes, is_inline_math, unquoted
 from loaders.report import LoadError
 
@@ -30,12 +31,15 @@ class Values:
     odd_units: list[str] = field(default_factory=list)
     _buses: dict[str, Terminal] = field(default_factory=dict)
 
+    def at(self, element: Element) -> str:
+        """File and line where an element was made."""
+        return f"{self.files.shown(element.path)} line {element.line}"
+
     def fail(self, element: Element, name: str, what: str) -> LoadError:
         """The error for a property of an element; raise it."""
         value = element.values.get(name)
         given = "missing" if value is None else repr(value if len(value) <= 80 else f"{value[:80]}…")
-        at = f"{self.files.shown(element.path)} line {element.line}"
-        return LoadError(f"{at}: {name.partition('@')[0]} of {element.mrid} is {given}; {what}")
+        return LoadError(f"{self.at(element)}: {name.partition('@')[0]} of {element.mrid} is {given}; {what}")
 
     def number(self, element: Element, name: str, low: float = -1e15, high: float = 1e15) -> float:
         """A number within limits, inclusive; NaN where it is not given, or is a calculation."""
@@ -104,6 +108,15 @@ class Values:
         return math.nan
 
 
+@functools.lru_cache(maxsize=10_000)
+def paired(nodes1: tuple[int, ...], nodes2: tuple[int, ...], phases: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The nodes at either end of those conductors of a branch that are at a node above 0 at both."""
+    pairs = zip(padded(nodes1, phases, phases), padded(nodes2, phases, phases), strict=True)
+    live = [(a, b) for a, b in pairs if a and b]
+    return tuple([a for a, _ in live]), tuple([b for _, b in live])
+
+
+@functools.lru_cache(maxsize=10_000)
 def padded(nodes: tuple[int, ...], phases: int, conductors: int) -> tuple[int, ...]:
     """The nodes of each conductor: as written, then the number of the phase, then ground."""
     if len(nodes) >= conductors:
