@@ -102,7 +102,7 @@ class LayerSource:
                 raise LoadError(f"{info.file} layer {name}: there is no column {column!r}; it has {has}")
         with self._complaints(info.file, f" layer {name}"):
             meta, fids, shapes, fields = pyogrio.raw.read(
-                info.file, layer=name, columns=list(columns), return_fids=True, force_2d=True
+                info.file, layer=name, columns=list(columns), return_fids=True, force_2d=True, **_options(info.file)
             )
         given = dict(zip(meta["fields"].tolist(), fields, strict=True))
         return Layer(
@@ -146,6 +146,11 @@ class _Complaints:
                 self.kept.append(said)
         if isinstance(error, (*_GDAL_ERRORS, UnicodeDecodeError)):
             raise LoadError(f"{self.where}: GDAL cannot read it: {error}") from error
+
+
+def _options(file: Path) -> dict[str, str]:
+    """Of GDAL's reader: text in GeoJSON that looks like a date, as a name may, is text."""
+    return {"DATE_AS_STRING": "YES"} if file.suffix.lower() in (".geojson", ".json") else {}
 
 
 def _info(file: Path, name: str) -> LayerInfo:
