@@ -151,7 +151,12 @@ class _Reader:
         tables["feeders"] = feeders.with_extras(**self._extras("containers", keys))
         self._rest()
         self.progress("numbering the network")
-        return Network.from_tables(self.name, tables, geometry), self.report
+        network = Network.from_tables(self.name, tables, geometry)
+        if self.exact:
+            model = str(self.model["exports"]["model"][0])
+            same = "is" if network.model == model else "was changed since it was"
+            self.report.notes.append(f"the network {same} the model {model}, as gridtwin exported it")
+        return network, self.report
 
     def _named(self, names: NDArray[Any], mrids: NDArray[Any]) -> NDArray[Any]:
         """StringDType (rows,): names, mrids for those without one."""
@@ -449,7 +454,7 @@ class _Reader:
             notes.append(f"the model names {named}; --crs {self.crs} was used instead")
         place = placing(np.concatenate([given, positions.xy]), start, end, lines["length_m"], self.crs or named)
         missing = np.isnan(given[:, 0])
-        if place.note and not missing.all():
+        if place.note and not missing.all() and not self.exact:
             notes.append(place.note)
         parts = [tables[name] for name in ("lines", "switches", "transformers")]
         node1, node2 = (np.concatenate([part[end] for part in parts]) for end in ("node1", "node2"))

@@ -10,6 +10,8 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import orjson
+import shapely
 from numpy.typing import NDArray
 
 from loaders.layers_source import Layer, LayerSource
@@ -47,6 +49,8 @@ def is_exported(source: Path) -> bool:
     """Whether a file has the columns of an export."""
     if source.suffix.lower() == ".parquet":
         return importlib.util.find_spec("pyarrow") is not None and _parquet_is(source)
+    if source.suffix.lower() == ".geojsonl":
+        return _OF_NODES <= _first_properties(source)
     layers = LayerSource(source)
     if len(layers.layers) == 1:
         (only,) = layers.layers
@@ -58,6 +62,8 @@ def read_layers(source: Path, layers: LayerSource) -> dict[str, ExportedLayer]:
     """Every layer by name. layers: the same source, which keeps GDAL's warnings. Raises LoadError."""
     if source.suffix.lower() == ".parquet":
         return _by_name(_parquet(source))
+    if source.suffix.lower() == ".geojsonl":
+        return _by_name(_lines(source))
     names = list(layers.layers)
     if len(names) == 1 and "layer" in layers.info(names[0]).columns:
         return _by_name(_of(layers.read(names[0], layers.info(names[0]).columns)))
@@ -101,6 +107,47 @@ def _by_name(whole: ExportedLayer) -> dict[str, ExportedLayer]:
         )
         for name, own in rows.items()
     }
+
+
+def _first_properties(source: Path) -> set[str]:
+    """Names of the properties of the first feature; none where the file has none."""
+    try:
+        with source.open("rb") as file:
+            return set(_feature(source, 1, file.readline())["properties"])
+    except OSError as error:
+        raise LoadError(f"{source} cannot be read: {error}") from error
+
+
+def _lines(source: Path) -> ExportedLayer:
+    """Features of GeoJSON, one a line; GDAL takes some text there for dates."""
+    columns: dict[str, list[Any]] = {}
+    shapes: list[str | None] = []
+    try:
+        with source.open("rb") as file:
+            for count, line in enumerate(file):
+                feature = _feature(source, count + 1, line)
+                for name in feature["properties"].keys() - columns.keys():
+                    columns[name] = [None] * count
+                for name, values in columns.items():
+                    values.append(feature["properties"].get(name))
+                shapes.append(orjson.dumps(feature["geometry"]).decode() if feature.get("geometry") else None)
+    except OSError as error:
+        raise LoadError(f"{source} cannot be read: {error}") from error
+    made = shapely.from_geojson(np.array(shapes, dtype=object), on_invalid="ignore")
+    for row, (shape, text) in enumerate(zip(made, shapes, strict=True)):
+        if shape is None and text is not None:
+            raise LoadError(f"{source} line {row + 1}: geometry is {text[:_SHOWN]}; a shape of GeoJSON is needed")
+    return ExportedLayer(source.stem, source, range(1, len(shapes) + 1), columns, made, None)
+
+
+def _feature(source: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        feature = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise LoadError(f"{source} line {number}: this is no JSON: {error}") from error
+    if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict):
+        raise LoadError(f"{source} line {number}: a feature of GeoJSON with properties is needed")
+    return feature
 
 
 def _parquet_is(source: Path) -> bool:

@@ -90,11 +90,12 @@ def _geopackage(path: Path, names: Sequence[str], frames: Frames) -> None:
 
 @contextmanager
 def _dated() -> Iterator[None]:
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _WRITTEN_ON})
+    """Without waiting for the disk after each table: the file takes its place when it is whole."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _WRITTEN_ON, "OGR_SQLITE_SYNCHRONOUS": "OFF"})
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None, "OGR_SQLITE_SYNCHRONOUS": None})
 
 
 def _parquet(path: Path, names: Sequence[str], frames: Frames) -> None:

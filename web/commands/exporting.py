@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from tiles.budget import COMPRESSED_LIMIT
-from tiles.export import ARCHIVES, Exported, Pyramid, export_pyramid
-from tiles.export_files import ExportError
+from loaders.cim_export import CimExported, export_cim
+from loaders.cim_files import SUFFIXES as CIM_SUFFIXES
+from tiles.export import ARCHIVES, Pyramid, export_pyramid
+from tiles.export_files import ExportError, replacing
 from tiles.export_layers import TABLES, export_layers
-from tiles.frames import FRAME_NAMES
+from tiles.export_tables import EXPORT_NAMES
 from tiles.layers import LAYER_NAMES
+from tiles.qgis import project
 from tiles.source import TileSource
 from tiles.tilejson import TILESETS
+from twin.layer_columns import MODEL_LAYERS
+from twin.postgis_url import redacted
 from twin.trace_kinds import FIELDS
 from twin.views import STATES, StateName, View, Views, parse_instant
 from web import console
+from web.commands.exported import counted, notes, show_counts, show_tiles
 from web.commands.options import AsJson, StoreUrl, opened
+from web.settings import Settings
 
 INTERRUPTED = 130
 """Exit code, as shells have it for Ctrl+C."""
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help=f"Ends in {', '.join([*ARCHIVES, *TABLES])}")]
+PROJECT = ".qgs"
+ENDINGS = (*ARCHIVES, *TABLES, *CIM_SUFFIXES, PROJECT)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help=f"Ends in {', '.join(ENDINGS)}")]
 Layers = Annotated[
-    str, typer.Option(help=f"Of {', '.join(FRAME_NAMES)}, with commas between; all but nodes where left out")
+    str,
+    typer.Option(help=f"Of {', '.join(EXPORT_NAMES)}, with commas between; all where left out, of tiles those of maps"),
 ]
 State = Annotated[str, typer.Option(help="current or normal switch positions")]
 Scenario = Annotated[str | None, typer.Option(help=FIELDS["scenario"].replace("to trace in", "to export"))]
@@ -40,6 +48,7 @@ MinZoom = Annotated[int | None, typer.Option("--min-zoom", help="For tiles: the 
 MaxZoom = Annotated[int | None, typer.Option("--max-zoom", help="For tiles: the deepest zoom")]
 Attribution = Annotated[str, typer.Option(help="For tiles: whose data it is, as maps show it")]
 Cores = Annotated[int | None, typer.Option(min=1, help="For tiles: processes that make them; one a core if left out")]
+Url = Annotated[str, typer.Option(help=f"For {PROJECT}: address of the server it shows; as `serve` has it if left out")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace FILE where it exists")]
 
 
@@ -56,10 +65,12 @@ def export(
     maxzoom: MaxZoom = None,
     attribution: Attribution = "",
     cores: Cores = None,
+    url: Url = "",
     overwrite: Overwrite = False,
     json: AsJson = False,
 ) -> None:
-    """Write all tiles (.pmtiles, .mbtiles) or the layers (.gpkg, .parquet, .geojson, .geojsonl) of one state to a file.
+    """Write one state to a file: all tiles (.pmtiles, .mbtiles), the layers (.gpkg, .parquet, .geojson, .geojsonl), CIM
+    RDF/XML (.xml, .rdf), or a QGIS project of a server (.qgs). Layers and CIM load again with `gridtwin load`.
 
     Tiles that were interrupted go on where they were: run the same command again.
     """
@@ -68,47 +79,76 @@ def export(
     named: StateName = "normal" if state == "normal" else "current"
     view = View(named, scenario, None if at is None else parse_instant(at), revision)
     _check_file(store, file, overwrite)
-    wanted = tuple(name for name in layers.split(",") if name) or LAYER_NAMES
-    if file.suffix.lower() not in ARCHIVES:
-        _refuse_for_layers(file, {"tileset": tileset, "min-zoom": minzoom, "max-zoom": maxzoom})
-        with opened(store) as twin, console.progress(f"exporting {file.name}") as step:
-            snapshot = Views(twin).see(view).snapshot
-            counts = export_layers(snapshot.network, snapshot, file, wanted, step)
-        _show_layers(file, counts, json)
+    ending = file.suffix.lower()
+    of_tiles = {"tileset": tileset, "min-zoom": minzoom, "max-zoom": maxzoom}
+    if ending not in ARCHIVES:
+        _refuse(file, "tiles", ARCHIVES, of_tiles)
+    if ending not in (*ARCHIVES, *TABLES):
+        _refuse(file, "layers", (*ARCHIVES, *TABLES), {"layers": layers})
+    if ending != PROJECT:
+        _refuse(file, "QGIS projects", (PROJECT,), {"url": url})
+    wanted = tuple(name for name in layers.split(",") if name)
+    if ending in TABLES:
+        _export_layers(store, file, view, wanted or EXPORT_NAMES, json)
+    elif ending in CIM_SUFFIXES:
+        _export_cim(store, file, view, json)
+    elif ending == PROJECT:
+        if view != View():
+            raise typer.BadParameter(f"--state, --scenario, --at and --revision are none of {file}: its server tells")
+        _export_project(store, file, url, json)
+    else:
+        pyramid = Pyramid.within((tileset,) if tileset else TILESETS, wanted or LAYER_NAMES, minzoom, maxzoom)
+        _export_tiles(store, file, view, pyramid, attribution, cores, json)
+
+
+def _export_layers(store: str, file: Path, view: View, wanted: tuple[str, ...], json: bool) -> None:
+    with opened(store) as twin, console.progress(f"exporting {file.name}") as step:
+        snapshot = Views(twin).see(view).snapshot
+        counts = export_layers(snapshot.network, snapshot, file, wanted, step)
+    missing = [name for name in MODEL_LAYERS if name not in wanted]
+    said = notes(snapshot)
+    if missing:
+        said = [f"it is a part of the network, without {', '.join(missing)}, and cannot be loaded as one"]
+    show_counts(file, "features", "layer", counts, said, json)
+
+
+def _export_cim(store: str, file: Path, view: View, json: bool) -> None:
+    with opened(store) as twin, counted() as progress:
+        snapshot = Views(twin).see(view).snapshot
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
+            made: CimExported = export_cim(snapshot.network, snapshot, stream, progress)
+    show_counts(file, "objects", "class", made.counts, [*made.notes, *notes(snapshot)], json)
+
+
+def _export_project(store: str, file: Path, url: str, json: bool) -> None:
+    settings = Settings(public_url=url)
+    with opened(store) as twin:
+        name, bounds = twin.network.name or "gridtwin", twin.network.bounds
+    address = url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    with replacing(file) as unfinished:
+        unfinished.write_bytes(project(address, name, bounds))
+    if json:
+        console.write_json({"file": str(file), "bytes": file.stat().st_size, "url": address})
         return
-    pyramid = Pyramid.within((tileset,) if tileset else TILESETS, wanted, minzoom, maxzoom)
-    with opened(store) as twin, _going_on_later(file), _counted() as progress:
+    console.say(f"{file} shows {address}: `gridtwin serve {redacted(store)}` before QGIS opens it.")
+
+
+def _export_tiles(
+    store: str, file: Path, view: View, pyramid: Pyramid, attribution: str, cores: int | None, json: bool
+) -> None:
+    with opened(store) as twin, _going_on_later(file), counted() as progress:
         seen = Views(twin).see(view)
         made = export_pyramid(
             TileSource(seen.snapshot.network),
             seen.snapshot,
             file,
             pyramid,
-            state=state if seen.scenario is None else f"scenario {seen.scenario}, {state}",
+            state=view.state if seen.scenario is None else f"scenario {seen.scenario}, {view.state}",
             attribution=attribution,
             cores=cores,
             progress=progress,
         )
-    _show_tiles(file, made, json)
-
-
-def _check_file(store: str, file: Path, overwrite: bool) -> None:
-    if file.suffix.lower() not in (*ARCHIVES, *TABLES):
-        raise ExportError(f"{file}: no such kind of export; its name must end in {', '.join([*ARCHIVES, *TABLES])}")
-    if not file.parent.is_dir():
-        raise ExportError(f"{file}: there is no folder {file.parent}")
-    if not file.exists():
-        return
-    if file.resolve() == Path(store).resolve():
-        raise ExportError(f"{file} is the store itself; give another name")
-    if not overwrite:
-        raise ExportError(f"{file} exists; say --overwrite to replace it, or give another name")
-
-
-def _refuse_for_layers(file: Path, given: dict[str, object]) -> None:
-    for name, value in given.items():
-        if value not in (None, ""):
-            raise typer.BadParameter(f"--{name} is for tiles ({', '.join(ARCHIVES)}), and {file} holds layers")
+    show_tiles(file, made, json)
 
 
 @contextmanager
@@ -121,66 +161,20 @@ def _going_on_later(file: Path) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
-@contextmanager
-def _counted() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that knows how far it is. It draws itself when it is told something, as forks and threads do not mix."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console.err,
-        transient=True,
-        auto_refresh=False,
-        disable=not console.err.is_terminal,
-    )
-    task, drawn, shown = bar.add_task("", total=None), 0.0, ""
-    with bar:
-
-        def told(what: str, done: int, of: int) -> None:
-            nonlocal drawn, shown
-            if what == shown and done < of and time.monotonic() < drawn + 0.1:
-                return
-            if what != shown:
-                bar.reset(task, description=what, total=of or None, completed=done)
-            bar.update(task, completed=done)
-            bar.refresh()
-            drawn, shown = time.monotonic(), what
-
-        yield told
-
-
-def _show_layers(file: Path, counts: dict[str, int], json: bool) -> None:
-    size = file.stat().st_size
-    if json:
-        console.write_json({"file": str(file), "bytes": size, "features": counts})
+def _check_file(store: str, file: Path, overwrite: bool) -> None:
+    if file.suffix.lower() not in ENDINGS:
+        raise ExportError(f"{file}: no such kind of export; its name must end in {', '.join(ENDINGS)}")
+    if not file.parent.is_dir():
+        raise ExportError(f"{file}: there is no folder {file.parent}")
+    if not file.exists():
         return
-    console.table("", ("layer", "features"), list(counts.items()))
-    console.say(f"{file}: {size:,} bytes")
+    if file.resolve() == Path(store).resolve():
+        raise ExportError(f"{file} is the store itself; give another name")
+    if not overwrite:
+        raise ExportError(f"{file} exists; say --overwrite to replace it, or give another name")
 
 
-def _show_tiles(file: Path, made: Exported, json: bool) -> None:
-    if made.discarded is not None:
-        console.say(
-            f"{file}.part was of another export ({made.discarded['state']} state of revision "
-            f"{made.discarded['revision']}, model {made.discarded['model']}); this one began anew."
-        )
-    if json:
-        console.write_json(
-            {
-                "file": str(file),
-                "bytes": made.bytes,
-                "tiles": made.tiles,
-                "resumed": made.resumed,
-                "partial_tiles": made.partial,
-                "left_out": made.left_out,
-            }
-        )
-        return
-    console.say(f"{file}: {made.tiles:,} tiles, {made.bytes:,} bytes")
-    if made.resumed:
-        console.say(f"{made.resumed:,} of them were there from an export that was interrupted.")
-    if made.partial:
-        console.say(
-            f"{made.partial:,} tiles are not complete: to stay below {COMPRESSED_LIMIT // 1000} kB they leave out "
-            f"{made.left_out:,} features, the least important first, and say so in their layer `partial`."
-        )
+def _refuse(file: Path, what: str, endings: Iterable[str], given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if value not in (None, ""):
+            raise typer.BadParameter(f"--{name} is for {what} ({', '.join(endings)}), and {file} is none")
