@@ -18,22 +18,30 @@ from web.common_headers import CommonHeaders
 from web.context import Context
 from web.errors import RULES, Located, Overloaded, failed, http_failed, unexpected
 from web.guard import guarded
-from web.metrics import CountRequests
+from web.metrics_together import EVERY_S, Together
+from web.numbers import numbers
+from web.observed import Observed
 from web.openapi import Endpoint, Operation
 from web.routes import OPERATIONS
 from web.settings import Settings
 from web.time_limit import TimeLimit
 
 
-def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
-    """An application that serves a twin, which stays its caller's to close."""
-    context = Context(twin, settings or Settings(), OPERATIONS)
+def create_app(twin: Twin, settings: Settings | None = None, together: Together | None = None) -> Starlette:
+    """An application that serves a twin, which stays its caller's to close.
+
+    together: where it tells its counters to the other processes that serve on the same port.
+    """
+    context = Context(twin, settings or Settings(), OPERATIONS, together)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
+        telling = asyncio.create_task(_tell(context, together)) if together is not None else None
         context.follow()
         yield {"ready": context.ready, "settings": context.settings, "refused": context.metrics.refused}
+        if telling is not None:
+            telling.cancel()
         context.close()
         with suppress(asyncio.CancelledError, Overloaded):  # stopped, or too busy, before it was done
             await warming
@@ -41,7 +49,7 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=_routes(OPERATIONS),
         middleware=[
-            Middleware(CountRequests, metrics=context.metrics),
+            Middleware(Observed, metrics=context.metrics),
             Middleware(CommonHeaders, settings=context.settings, private=bool(context.access)),
             Middleware(TimeLimit, seconds=context.settings.request_s),
         ],
@@ -55,6 +63,13 @@ def create_app(twin: Twin, settings: Settings | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.context = context
     return app
+
+
+async def _tell(context: Context, together: Together) -> None:
+    while True:
+        with suppress(OSError):  # a full disk, say: others then see what was told last
+            together.tell(numbers(context))
+        await asyncio.sleep(EVERY_S)
 
 
 def _routes(operations: Sequence[Operation]) -> list[Route]:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web.settings import Settings
 
 COMMON_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
-EXPOSED = b"ETag, Gridtwin-Revision, Gridtwin-Left-Out, Link"
+EXPOSED = b"ETag, Gridtwin-Revision, Gridtwin-Left-Out, Link, X-Request-ID"
 READS = (b"GET", b"HEAD")
 
 
@@ -63,7 +63,7 @@ class CommonHeaders:
 
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD"),
-    (b"access-control-allow-headers", b"Authorization, If-None-Match, Accept"),
+    (b"access-control-allow-headers", b"Authorization, If-None-Match, Accept, X-Request-ID"),
     (b"access-control-max-age", b"3600"),
 ]
 

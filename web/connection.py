@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from web.request_ids import HEADER, request_id
 from web.settings import Settings
 
 MOST_AHEAD = 256
@@ -161,11 +162,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         title = slug.replace("-", " ").capitalize()
+        named = request_id(None)
         told = {"type": f"/docs#{slug}", "title": title, "status": status, "detail": detail, **members}
+        told["request_id"] = named
         body = orjson.dumps(told)
         fields = [*self.server_state.default_headers, (b"content-type", b"application/problem+json")]
         fields += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
-        fields += [(b"connection", b"close"), *([(b"retry-after", b"1")] if status == 503 else [])]
+        fields += [(b"connection", b"close"), (HEADER, named.encode())]
+        fields += [(b"retry-after", b"1")] if status == 503 else []
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
         self.transport.close()

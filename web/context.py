@@ -21,9 +21,10 @@ from web.errors import Gone
 from web.files import File
 from web.guard import make_access
 from web.kept import Kept
+from web.lineage import lineage
 from web.live_tiles import LiveTiles
-from web.log import lineage
 from web.metrics import Metrics
+from web.metrics_together import Together
 from web.openapi import Operation
 from web.ready import ReadyAnswers
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
@@ -40,8 +41,10 @@ KEPT_FILES = 64
 class Context:
     """Made once by `create_app`; reachable as `request.app.state.context`."""
 
-    def __init__(self, twin: Twin, settings: Settings, operations: Sequence[Operation]) -> None:
-        self.twin, self.settings, self.operations = twin, settings, operations
+    def __init__(
+        self, twin: Twin, settings: Settings, operations: Sequence[Operation], together: Together | None = None
+    ) -> None:
+        self.twin, self.settings, self.operations, self.together = twin, settings, operations, together
         self.workers = Workers(settings)
         self.access = make_access(settings)
         self.metrics = Metrics()

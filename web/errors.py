@@ -247,6 +247,9 @@ def problem(
         kind = f"/docs#{slug}"
     given = {name: _short(value) for name, value in (members or {}).items() if value is not None}
     whole = {"type": kind, "title": title, "status": status, "detail": detail, **given}
+    named = request.scope.get("state", {}).get("request_id")
+    if named is not None:
+        whole["request_id"] = named
     return Response(
         orjson.dumps(whole, default=str, option=orjson.OPT_NON_STR_KEYS),
         status,
@@ -295,4 +298,6 @@ def http_failed(request: Request, error: Exception) -> Response:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """Answers a fault of ours; what it was goes to the log of the server, not to the client."""
-    return problem(request, 500, "internal-error", "Internal error", "the server made a mistake; its log says which")
+    said = "the server made a mistake; its log says which"
+    named = request.scope.get("state", {}).get("request_id", "")  # this answer passes no middleware
+    return problem(request, 500, "internal-error", "Internal error", said, headers={"X-Request-ID": named})

@@ -17,7 +17,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from web.connection import LimitedProtocol
 from web.fields import accepts_gzip
+from web.log import tell_request
 from web.metrics import Metrics
+from web.request_ids import HEADER, request_id
 
 MOST = 20_000
 """Answers kept."""
@@ -113,7 +115,7 @@ class ReadyProtocol(LimitedProtocol):
         if (self.cycle is not None and not self.cycle.response_complete) or self.pipeline or self.flow.write_paused:
             return False
         started = time.perf_counter()
-        encodings, known = b"", b""
+        encodings, known, given = b"", b"", None
         for name, value in self.headers:
             if name in _REFUSED and not (name == b"connection" and value.lower() == b"keep-alive"):
                 return False
@@ -121,6 +123,8 @@ class ReadyProtocol(LimitedProtocol):
                 encodings = value
             elif name == b"if-none-match":
                 known = value
+            elif name == HEADER:
+                given = value
         if not accepts_gzip(encodings.decode("latin-1")) or known not in (b"", ready.etag):
             return False
         if self.cycle is None:
@@ -128,9 +132,13 @@ class ReadyProtocol(LimitedProtocol):
         status = 304 if known else ready.status
         parts = [ready.unchanged if known else ready.head]
         parts += [name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers]
-        parts += [b"\r\n", b"" if known else ready.body]
+        named, body = request_id(given), b"" if known else ready.body
+        parts += [HEADER, b": ", named.encode(), b"\r\n\r\n", body]
         answers.metrics.tile_cache["not_modified" if known else "hit"] += 1
-        answers.metrics.count(ready.route, "GET", status, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        answers.metrics.count(ready.route, "GET", status, seconds)
+        if self.settings.log_requests == "all":
+            tell_request(named, "GET", ready.route, status, seconds, len(body))
         self.transport.write(b"".join(parts))  # last, so that whoever has the answer finds it counted
         self.on_response_complete()
         return True

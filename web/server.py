@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from web.context import Context
+from web.log import written_log
 from web.ready import ReadyProtocol
 from web.settings import Settings
 
@@ -39,7 +40,7 @@ def run(app: Starlette, settings: Settings, *, shared: bool = False, started: To
     """
     allow_files(settings.max_connections + SPARE_FILES)
     listener = listen(settings.host, settings.port, shared=shared)
-    with listener:
+    with listener, written_log(settings):
         make_server(app, settings, started).run(sockets=[listener])
 
 

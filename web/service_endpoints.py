@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -10,13 +11,17 @@ from starlette.responses import Response
 from twin.store import StoreError
 from web import openapi
 from web.context import Context, context
+from web.errors import Overloaded
 from web.fields import Query
 from web.links import base_url
-from web.metrics import CONTENT_TYPE
+from web.metrics import CONTENT_TYPE, text_of
+from web.numbers import behind, labelled
 from web.responses import JSON, NO_CACHE, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
 from web.version import version
 
 NO_STORE = {"Cache-Control": "no-store"}
+STORE_ANSWERS_S = 1.0
+"""Metrics wait no longer for the store than that."""
 
 
 async def health(request: Request) -> Response:
@@ -46,18 +51,18 @@ async def metrics(request: Request) -> Response:
     """Counters and gauges for Prometheus."""
     Query(request.query_params).done()
     here = context(request)
-    text = here.metrics.text(_gauges(here))
+    families = labelled(here)
+    text = text_of([*families, *behind(families, await _head(here))])
     return body_response(request, text.encode(), CONTENT_TYPE, headers=NO_STORE)
 
 
-def _gauges(here: Context) -> dict[str, tuple[str, float]]:
-    now = here.twin.current
-    return {
-        "gridtwin_revision": ("Newest revision of the log applied.", now.revision),
-        "gridtwin_customers": ("Customers of the network.", now.network.customers),
-        "gridtwin_customers_out": ("Customers who have lost any of their phases.", now.customers_out),
-        "gridtwin_stream_clients": ("Clients of the event stream.", len(here.stream)),
-    }
+async def _head(here: Context) -> int | None:
+    """Newest revision in the store; None where it does not say in time."""
+    try:
+        head = await asyncio.wait_for(here.workers.store(here.twin.store.head), STORE_ANSWERS_S)
+    except (StoreError, Overloaded, TimeoutError):
+        return None
+    return 0 if head is None else head.revision
 
 
 async def openapi_json(request: Request) -> Response:

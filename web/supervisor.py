@@ -15,8 +15,11 @@ from types import FrameType
 
 from web.server import ServerError, Told, bound
 
-Work = Callable[[Connection, str, int], None]
-"""Serves on host and port until SIGTERM, and sends something on the pipe once it answers; a function of a module."""
+Work = Callable[[Connection, str, int, int], None]
+"""Serves on host and port until SIGTERM, and sends something on the pipe once it answers; a function of a module.
+
+Its last argument is the number of the worker, from 1, which one that is started again keeps.
+"""
 
 BAD_END = 2
 """Exit code of a worker that cannot work with what it was given: starting it again would not help."""
@@ -30,8 +33,8 @@ LOOK_S = 0.2
 class Worker:
     """One process, started as often as it dies."""
 
-    def __init__(self, work: Work, host: str, port: int) -> None:
-        self._work, self._host, self._port = work, host, port
+    def __init__(self, work: Work, host: str, port: int, number: int) -> None:
+        self._work, self._host, self._port, self._number = work, host, port, number
         self._pause_s = FIRST_PAUSE_S
         self.start()
 
@@ -41,7 +44,9 @@ class Worker:
         self.told, told = context.Pipe(duplex=False)
         self._began = time.monotonic()
         self._due: float | None = None
-        self.process: SpawnProcess = context.Process(target=self._work, args=(told, self._host, self._port))
+        self.process: SpawnProcess = context.Process(
+            target=self._work, args=(told, self._host, self._port, self._number)
+        )
         self.process.start()
         told.close()
 
@@ -71,7 +76,7 @@ def supervise(
     """
     workers: list[Worker] = []
     with _reserved(host, port) as (host, port), _told_to_stop(workers) as stop:
-        workers += [Worker(work, host, port) for _ in range(count)]
+        workers += [Worker(work, host, port, number) for number in range(1, count + 1)]
         try:
             if not _all_ready(workers, stop):
                 return BAD_END if any(worker.process.exitcode == BAD_END for worker in workers) else 0

@@ -48,7 +48,7 @@ def test_requests_are_counted_by_route_and_status(client: Client) -> None:
     assert (counted[route + '"200"}'], counted[route + '"404"}']) == (2, 1)
     assert counted['gridtwin_http_requests_total{route="unknown",method="GET",status="404"}'] == 1
     assert counted['gridtwin_http_requests_total{route="/healthz",method="OTHER",status="405"}'] == 1
-    assert counted['gridtwin_http_request_seconds_total{route="/api/elements/{mrid:path}"}'] > 0
+    assert counted['gridtwin_http_request_seconds_sum{route="/api/elements/{mrid:path}"}'] > 0
 
 
 def test_the_state_of_the_network_is_measured(client: Client) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from twin.engine import Twin
 from twin.postgis_url import redacted
@@ -14,6 +16,7 @@ from twin.stores import UnknownStore, open_store
 from web import console, server
 from web.app import create_app
 from web.commands.options import BAD_INPUT
+from web.metrics_together import Together
 from web.settings import Settings
 from web.supervisor import stop_with_parent, supervise
 
@@ -37,16 +40,17 @@ def serve_together(store: str, settings: Settings, workers: int) -> int:
         console.say(f"Server process {number} ended with code {code} and is started again.")
 
     console.say(f"Starting {workers} server processes.")
-    work = partial(_work, store, settings)
-    return supervise(work, workers, settings.host, settings.port, started=started, restarted=restarted)
+    with tempfile.TemporaryDirectory(prefix="gridtwin-metrics-") as folder:
+        work = partial(_work, store, settings, folder)
+        return supervise(work, workers, settings.host, settings.port, started=started, restarted=restarted)
 
 
-def _work(store: str, settings: Settings, ready: Connection, host: str, port: int) -> None:
+def _work(store: str, settings: Settings, folder: str, ready: Connection, host: str, port: int, number: int) -> None:
     """One of the processes."""
     stop_with_parent()
     try:
         with Twin.from_store(open_store(store, write=True)) as twin:
-            app = create_app(twin, replace(settings, host=host, port=port))
+            app = create_app(twin, replace(settings, host=host, port=port), Together(Path(folder), number))
             server.run(app, replace(settings, host=host, port=port), shared=True, started=partial(_say, ready))
         server.leave_within(server.LEAVE_S)
     except (StoreError, server.ServerError) as error:
