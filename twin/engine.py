@@ -15,7 +15,7 @@ import numpy as np
 
 from topology.energize import Energizer
 from topology.nx import ArrayGraph
-from twin.comparison import Supply
+from twin.comparison import Supply, compare
 from twin.components import SWITCH_BRANCH
 from twin.events import Operation, Recorded, SwitchOperated, event_to_json
 from twin.graph import conducting_graph, structural_graph
@@ -211,6 +211,17 @@ class Twin:
                     writer.remember(idempotency_key, Remembered(request, recorded.revision, result.to_json()))
             self._publish(recorded, after)  # committed: now, and not before, readers see it
             return result
+
+    def would_switch(self, operations: Iterable[Operation] = (), *, normal: bool = False) -> SwitchingResult:
+        """What `switch` would do to the state of this moment, which stays as it is.
+
+        Raises SwitchingError or UnknownMrid.
+        """
+        now = self._current
+        event = SwitchOperated(tuple(operations), normal)
+        state = replace(now.state, open=operated(now.network, now.state.open, event))
+        change = compare(now, Snapshot.of(now.network, state))
+        return SwitchingResult(now.revision, change.lost, change.gained)
 
     @contextmanager
     def transaction(self) -> Iterator[Writer]:

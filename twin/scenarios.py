@@ -77,8 +77,11 @@ class Scenarios:
         note: str = "",
         author: str = "",
         expected_revision: int | None = None,
+        dry_run: bool = False,
     ) -> SwitchingResult:
         """Carries out one step; the result counts against the scenario before it, and its revision is the scenario's.
+
+        dry_run: tells what the step would do, and keeps nothing.
 
         Raises SwitchingError or UnknownMrid for an operation that breaks a rule, StaleRevision where the scenario has
         more steps than the caller expected, UnknownScenario, or RevisionGone where its base is not kept.
@@ -86,13 +89,13 @@ class Scenarios:
         with self._twin.transaction() as writer:
             scenario = self._expected(scenario_id, expected_revision)
             step = Step(SwitchOperated(tuple(operations), normal), datetime.now(UTC), author, note)
-            return self._changed(writer, scenario, replace(scenario, steps=(*scenario.steps, step)))
+            return self._changed(writer, scenario, replace(scenario, steps=(*scenario.steps, step)), dry_run)
 
-    def undo(self, scenario_id: str, *, expected_revision: int | None = None) -> SwitchingResult:
+    def undo(self, scenario_id: str, *, expected_revision: int | None = None, dry_run: bool = False) -> SwitchingResult:
         """Takes the last step back; without a step nothing changes. Raises as `switch` does."""
         with self._twin.transaction() as writer:
             scenario = self._expected(scenario_id, expected_revision)
-            return self._changed(writer, scenario, replace(scenario, steps=scenario.steps[:-1]))
+            return self._changed(writer, scenario, replace(scenario, steps=scenario.steps[:-1]), dry_run)
 
     def _expected(self, scenario_id: str, revision: int | None) -> Scenario:
         scenario = self.get(scenario_id)
@@ -100,8 +103,10 @@ class Scenarios:
             raise StaleRevision(revision, scenario.revision)
         return scenario
 
-    def _changed(self, writer: Writer, before: Scenario, after: Scenario) -> SwitchingResult:
+    def _changed(self, writer: Writer, before: Scenario, after: Scenario, dry_run: bool) -> SwitchingResult:
         change = compare(self.snapshot(before), self.snapshot(after))
+        if dry_run:
+            return SwitchingResult(before.revision, change.lost, change.gained)
         writer.put_scenario(after)
         return SwitchingResult(after.revision, change.lost, change.gained)
 

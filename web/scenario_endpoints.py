@@ -67,10 +67,10 @@ async def delete_scenario(request: Request) -> Response:
 
 
 async def switch_scenario(request: Request) -> Response:
-    """One step: a batch of operations, or everything back to normal, or with `undo` the last step taken back."""
+    """One step: a batch, or everything back to normal, or the last step taken back; with `dry_run` only told."""
     body = await _body(request)
     note, expected = body.text("note", "", longest=LONGEST_NOTE), body.integer("expected_revision", None)
-    undo = "undo" in body and body.flag("undo")
+    undo, dry_run = "undo" in body and body.flag("undo"), body.flag("dry_run", False)
     operations: list[Operation] = []
     normal = False
     if not undo:
@@ -81,12 +81,18 @@ async def switch_scenario(request: Request) -> Response:
 
     def carried_out(found: Scenarios) -> dict[str, object]:
         if undo:
-            return found.undo(_id(request), expected_revision=expected).to_json()
+            return found.undo(_id(request), expected_revision=expected, dry_run=dry_run).to_json()
         if found.get(_id(request)).revision >= most:
             raise TooMany("the scenario has as many steps as one may", most, "max_steps")
         with located(operations):
             result = found.switch(
-                _id(request), operations, normal=normal, note=note, author=author(request), expected_revision=expected
+                _id(request),
+                operations,
+                normal=normal,
+                note=note,
+                author=author(request),
+                expected_revision=expected,
+                dry_run=dry_run,
             )
         return result.to_json()
 

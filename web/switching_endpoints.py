@@ -13,6 +13,7 @@ from twin.engine import SwitchingResult, Twin
 from twin.events import Event, Operation, Recorded, event_to_json
 from twin.mrids import UnknownMrid
 from twin.phases import PhaseError, code_to_mask
+from twin.store import StaleRevision
 from twin.transitions import SwitchingError
 from web.context import context
 from web.errors import InvalidValue, Located
@@ -36,9 +37,27 @@ async def switch(request: Request) -> Response:
     operations, normal = switching_of(body, here.settings.max_operations)
     note = body.text("note", "", longest=LONGEST_NOTE)
     expected = body.integer("expected_revision", None)
+    dry_run = body.flag("dry_run", False)
     body.done()
+    if dry_run:
+        return await _told(request, operations, normal, expected)
     result = await here.workers.write(_switched, here.twin, operations, normal, note, author(request), expected, key)
     here.metrics.switching += 1
+    headers = {"Cache-Control": "no-store", "Gridtwin-Revision": str(result.revision)}
+    return body_response(request, to_json(result.to_json()), JSON, headers=headers)
+
+
+async def _told(request: Request, operations: list[Operation], normal: bool, expected: int | None) -> Response:
+    """What the batch would do; nothing is operated."""
+    here = context(request)
+
+    def tried() -> SwitchingResult:
+        with located(operations):
+            return here.twin.would_switch(operations, normal=normal)
+
+    result = await here.workers.trace(tried)
+    if expected is not None and expected != result.revision:
+        raise StaleRevision(expected, result.revision)
     headers = {"Cache-Control": "no-store", "Gridtwin-Revision": str(result.revision)}
     return body_response(request, to_json(result.to_json()), JSON, headers=headers)
 

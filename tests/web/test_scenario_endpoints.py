@@ -51,6 +51,20 @@ def test_a_what_if_from_making_to_deleting(client: Client, twin: Twin) -> None:
     assert client.get("/api/scenarios").json() == {"scenarios": []}
 
 
+@pytest.mark.parametrize("body", [{"undo": True}, {"normal": True}, {"operations": [{"mrid": "SW1", "open": False}]}])
+def test_what_a_step_would_do_is_told_before(client: Client, body: dict[str, object]) -> None:
+    made = make(client)
+    step(client, made, "SW1", opened=True)
+    path = f"/api/scenarios/{made['id']}"
+    before = client.get(path).json()
+    told = client.post(f"{path}/switching", {**body, "dry_run": True, "expected_revision": 1}).json()
+    assert told == {"revision": 1, "deenergized": {"nodes": 0, "customers": 0}, "reenergized": told["reenergized"]}
+    assert client.get(path).json() == before
+    done = client.post(f"{path}/switching", body).json()
+    assert done["reenergized"] == told["reenergized"] == {"nodes": 2, "customers": 3}
+    assert client.post(f"{path}/switching", {**body, "dry_run": True, "expected_revision": 5}).status_code == 409
+
+
 @pytest.mark.parametrize("path", ["/api/network", "/api/outages", "/api/elements/SW1", TILE])
 def test_every_answer_takes_a_scenario_and_an_instant(client: Client, path: str) -> None:
     before = client.get(path)

@@ -29,6 +29,20 @@ def test_switching_tells_who_lost_supply_and_who_got_it_back(client: Client, twi
     assert client.post("/api/switching", {"normal": True}).json()["revision"] == 4 == twin.revision
 
 
+@pytest.mark.parametrize("body", [operation("CB1"), {"normal": True}])
+def test_what_a_batch_would_do_is_told_before(client: Client, twin: Twin, body: dict[str, object]) -> None:
+    client.post("/api/switching", operation())
+    told = client.post("/api/switching", {**body, "dry_run": True})
+    assert (told.status_code, told.headers["cache-control"], told.json()["revision"]) == (200, "no-store", 2)
+    assert twin.revision == 2
+    done = client.post("/api/switching", body).json()
+    assert {**told.json(), "revision": 3} == done and done["deenergized"] != done["reenergized"]
+    stale = client.post("/api/switching", {**body, "dry_run": True, "expected_revision": 2})
+    assert stale.status_code == 409 and twin.revision == 3
+    unknown = client.post("/api/switching", {**operation("no such switch"), "dry_run": True})
+    assert (unknown.status_code, unknown.json()["field"]) == (404, "/operations/0/mrid")
+
+
 def test_one_phase_may_be_opened(client: Client) -> None:
     answer = client.post("/api/switching", operation(phases="B"))
     assert answer.json()["deenergized"] == {"nodes": 2, "customers": 3}
