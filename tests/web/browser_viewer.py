@@ -146,10 +146,11 @@ class Viewer:
         self.page.wait_for_selector(f"#card-title:text-is('{name}')")
 
     def confirm(self, box: str) -> str:
-        """Presses a two-step button twice; returns what it asked in between."""
-        self.page.click(f"{box} .two-step > button")
-        asked = self.text(f"{box} .two-step:has(.sure) > p")
-        self.page.click(f"{box} .two-step .sure")
+        """Presses a two-step button twice, the first in a box or the one of that id; returns what it asked between."""
+        steps = f":is({box}.two-step, {box} .two-step)"
+        self.page.click(f"{steps} > button")
+        asked = self.text(f"{steps}:has(.sure) > p")
+        self.page.click(f"{steps} .sure")
         return asked
 
 

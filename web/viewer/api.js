@@ -78,18 +78,17 @@ export async function traceLines(fields) {
 
 export const stream = () => new EventSource(url("api/stream"));
 
-/** Operates switches, in the what-if that is shown or else in the network: {operations: [{mrid, open}]} or {normal: true}. */
+/** Operates switches, in the what-if that is shown or else in the network: {operations: [{mrid, open}]} or {normal: true}; with dry_run it is told, not done. */
 export async function operate(body) {
   if (view.isPast()) throw new ApiError("This is the past: go back to live to operate a switch.");
   if (view.scenario()) return post(`api/scenarios/${view.scenario()}/switching`, body);
-  return post("api/switching", body, { "idempotency-key": token() }); // sent twice, it is done once
+  return post("api/switching", body, body.dry_run ? {} : { "idempotency-key": token() }); // sent twice, it is done once
 }
 
 export const scenarios = async () => (await json(url("api/scenarios"))).scenarios;
 export const scenario = (id) => json(url(`api/scenarios/${encodeURIComponent(id)}`));
 export const makeScenario = (name) => post("api/scenarios", { name });
 export const deleteScenario = (id) => request(url(`api/scenarios/${encodeURIComponent(id)}`), { method: "DELETE" });
-export const undo = (id, expected) => post(`api/scenarios/${encodeURIComponent(id)}/switching`, { undo: true, expected_revision: expected });
 
 /** A trace as a file: the media type chooses CSV, GeoJSON or GeoPackage. */
 export async function download(fields, type, name) {

@@ -1,8 +1,8 @@
-/** The card of one element: what it is, how it is supplied, what can be done with it. */
+/** The card of one element: what it is, how it is supplied, what can be done with it; and the list of all at a point. */
 
 import * as api from "./api.js";
-import { $, h, notify, put, twoStep } from "./dom.js";
-import { attribute, className, count, customers } from "./format.js";
+import { $, announce, cross, h, notify, put, twoStep } from "./dom.js";
+import { affected, attribute, className, count, customers, metres } from "./format.js";
 import { icon } from "./icons.js";
 import * as view from "./view.js";
 
@@ -30,13 +30,13 @@ export function show(card, does) {
   box.setAttribute("aria-labelledby", "card-title");
   put(
     box,
-    does.back && h("button", { type: "button", class: "link", onclick: does.back.show }, `← All ${count(does.back.count)} elements here`),
+    does.back && h("button", { class: "link", onclick: does.back.show }, `← All ${count(does.back.count)} elements here`),
     h(
       "header",
       {},
       icon(card.class, { open: card.open }),
       h("div", {}, title, h("p", { class: "mrid" }, `${className(card.class)}${card.name && card.name !== card.mrid ? ` · ${card.mrid}` : ""}`)),
-      h("button", { class: "quiet", "aria-label": "Close the card", onclick: does.close }, "×"),
+      cross("Close the card", does.close),
     ),
     h("p", { class: "badges" }, badges(card)),
     h("dl", { class: "facts" }, facts(card, does)),
@@ -50,7 +50,7 @@ export function show(card, does) {
 export function missing(mrid, reason, does) {
   put(
     $("card"),
-    h("header", {}, h("h2", {}, "Not found"), h("button", { class: "quiet", "aria-label": "Close", onclick: does.close }, "×")),
+    h("header", {}, h("h2", {}, "Not found"), cross("Close", does.close)),
     h("p", {}, `This network has no element “${mrid}”. It may have been renamed or removed since the link was made: search for it by a part of its name.`),
     reason && h("p", { class: "hint" }, reason),
   );
@@ -95,19 +95,19 @@ function facts(card, does) {
 }
 
 const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
-const link = (text, then) => h("button", { type: "button", class: "link", onclick: then }, text);
+const link = (text, then) => h("button", { class: "link", onclick: then }, text);
 
 function actions(card, does) {
   const box = h("div", { class: "actions" });
   if (card.open !== undefined) box.append(operation(card, does));
   if (card.nodes.length || card.class === "Substation") {
     const buttons = Object.entries(TRACES).map(([kind, label]) =>
-      h("button", { type: "button", "data-trace": kind, onclick: () => does.trace(kind) }, label),
+      h("button", { "data-trace": kind, onclick: () => does.trace(kind) }, label),
     );
     buttons.push(moreTraces(does));
     box.append(h("div", { class: "labelled", role: "group", "aria-label": "Trace" }, h("span", {}, "Trace"), h("div", { class: "buttons" }, buttons)));
   }
-  if (card.geometry) box.append(h("button", { type: "button", class: "link", onclick: does.locate }, "Show on the map"));
+  if (card.geometry) box.append(h("button", { class: "link", onclick: does.locate }, "Show on the map"));
   return box;
 }
 
@@ -145,12 +145,7 @@ function operation(card, does) {
 }
 
 /** Says in a note what switching did. */
-export function told({ deenergized, reenergized }, what) {
-  const parts = [];
-  if (deenergized.customers) parts.push(`${customers(deenergized.customers)} lost supply`);
-  if (reenergized.customers) parts.push(`${customers(reenergized.customers)} got supply back`);
-  notify(`${what}: ${parts.join(", ") || "no customer was affected"}.`);
-}
+export const told = (result, what) => notify(`${what}: ${affected(result)}.`);
 
 /** Who would lose and who would get supply, in words and for the button; the server tries it, nothing is operated. */
 async function before(card, operations) {
@@ -174,7 +169,7 @@ function neighbours(card, does) {
       {},
       h(
         "button",
-        { type: "button", class: "row", onclick: () => does.select(mrid) },
+        { class: "row", onclick: () => does.select(mrid) },
         icon(kind),
         h("span", { class: "what" }, h("b", {}, mrid)),
         h("span", { class: "chip" }, className(kind)),
@@ -189,4 +184,78 @@ function neighbours(card, does) {
     h("ul", { class: "rows" }, rows),
     card.neighbours_left_out > 0 && h("p", { class: "hint" }, `${count(card.neighbours_left_out)} more are not listed.`),
   );
+}
+
+// --- what lies at a point that was clicked: often dozens of switches
+
+const LISTED = 60;
+const ORDER = ["substations", "transformers", "switches", "lines", "meters"];
+const NUMBERED = { lines: "Line", substations: "Substation", switches: "Switch", transformers: "Transformer", meters: "Meter" };
+
+/** features as NetworkMap.at gives them; `choose(feature)` with the one picked. */
+export function list(features, choose, close) {
+  const sorted = features.toSorted((a, b) => ORDER.indexOf(a.layer) - ORDER.indexOf(b.layer) || a.id - b.id);
+  const rows = sorted.slice(0, LISTED).map((feature) => h("li", {}, listRow(feature, choose)));
+  const more = features.length - rows.length;
+  put(
+    $("pick"),
+    h(
+      "header",
+      {},
+      h("h2", {}, `${count(features.length)} elements here`),
+      cross("Close the list", close),
+    ),
+    h("ul", { class: "rows", id: "pick-list" }, rows),
+    more > 0 && h("p", { class: "hint" }, `${count(more)} more lie here: zoom in to tell them apart.`),
+  );
+  $("pick").hidden = false;
+  announce(`${features.length} elements at this point`);
+}
+
+export function hideList() {
+  $("pick").hidden = true;
+  $("pick").replaceChildren();
+}
+
+function listRow(feature, choose) {
+  const { name, mrid, energized, open, feeder } = feature.properties;
+  const words = [open === undefined ? null : open ? "open" : "closed", energized ? null : "no supply", feeder];
+  return h(
+    "button",
+    { class: `row ${energized ? "" : "dead"}`, onclick: () => choose(feature) },
+    icon(feature.properties.class, { open }),
+    h(
+      "span",
+      { class: "what" },
+      h("b", {}, name || mrid || `${NUMBERED[feature.layer]} ${feature.id}`),
+      h("small", {}, words.filter(Boolean).join(" · ")),
+    ),
+    h("span", { class: "chip" }, className(feature.properties.class)),
+  );
+}
+
+/** The totals of an H3 cell. */
+export function cell({ h3, customers, customers_out: out, transformers, line_km: km, meters }, closer, close) {
+  const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+  put(
+    $("pick"),
+    h(
+      "header",
+      {},
+      icon("Hexagon"),
+      h("div", {}, h("h2", {}, "Area"), h("p", { class: "mrid" }, `H3 cell ${h3}`)),
+      cross("Close", close),
+    ),
+    h(
+      "dl",
+      { class: "totals" },
+      fact("Customers", count(customers)),
+      fact("Without supply", count(out)),
+      fact("Transformers", count(transformers)),
+      fact("Meters", count(meters)),
+      fact("Lines", metres((km ?? 0) * 1000)),
+    ),
+    h("div", { class: "buttons" }, h("button", { onclick: closer }, "Zoom in to its elements")),
+  );
+  $("pick").hidden = false;
 }

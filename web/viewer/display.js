@@ -1,14 +1,15 @@
 /** How the network is shown: what is hidden, what colours tell, which measure cells show. */
 
+import * as context from "./context.js";
 import { isDark } from "./theme.js";
 
 export const DEFAULT = { hidden: [], colour: "supply", measure: "customers" };
 
 /** What can be hidden: a layer, a position of switches, or a state of supply. */
-export const PARTS = ["lines", "transformers", "substations", "meters", "closed", "open", "live", "some", "dead", "cells"];
+export const PARTS = ["lines", "transformers", "substations", "meters", "closed", "open", "live", "some", "dead", "cells", "context"];
 export const COLOURS = { supply: "Supply", feeder: "Feeder", voltage: "Voltage", phase: "Phases" };
 export const MEASURES = {
-  customers: { label: "Customers", most: 20_000 },
+  customers: { label: "Customers", most: 22_025 },
   customers_out: { label: "Customers without supply", most: 20_000 },
   energized_share: { label: "Share of customers supplied" },
   transformers: { label: "Transformers", most: 2_000 },
@@ -21,12 +22,15 @@ const PALETTE = {
   light: ["#0072b2", "#d55e00", "#00785a", "#a3246f", "#8a5a00", "#4a4f9c", "#00788a", "#6b6b6b"],
   dark: ["#5db4e8", "#ff915a", "#3fd0a4", "#f28fc7", "#f0b93a", "#a6a9f2", "#5fd3e6", "#bdbdbd"],
 };
-const RAMP = { light: ["#e4edf3", "#b5d0e2", "#6fa8cc", "#0072b2"], dark: ["#1c3242", "#235472", "#3182b3", "#4fabe3"] };
-const FIRES = { light: ["#e4edf3", "#f6d9a8", "#e69f00", "#d55e00"], dark: ["#1c3242", "#5b4a2a", "#f0b93a", "#ff8548"] };
+const RAMP = { light: ["#cfe0eb", "#a3c7de", "#5f9fc8", "#0072b2"], dark: ["#1c3242", "#235472", "#3182b3", "#4fabe3"] };
+const FIRES = { light: ["#cfe0eb", "#f6d9a8", "#e69f00", "#d55e00"], dark: ["#1c3242", "#5b4a2a", "#f0b93a", "#ff8548"] };
 
 const now = (both) => (isDark() ? both.dark : both.light);
 export const palette = () => now(PALETTE);
 export const ramp = (measure) => (measure === "customers_out" || measure === "energized_share" ? now(FIRES) : now(RAMP));
+const STEPS = [0, 0.3, 0.6, 1]; // of the logarithm of the most
+/** The values at which cells have the colours of the ramp; shares from none to all. */
+export const steps = (measure) => (measure === "energized_share" ? [0, 0.7, 0.999, 1] : STEPS.map((step) => (1 + MEASURES[measure].most) ** step - 1));
 const get = (name, otherwise = 0) => ["coalesce", ["get", name], otherwise];
 
 export const VOLTAGES = [["below 1 kV", 0], ["1 to 60 kV", 1], ["60 to 220 kV", 60], ["220 kV and more", 220]];
@@ -36,7 +40,7 @@ export const PHASES = [["three", ["ABC", "ABCN"]], ["two", ["AB", "BC", "AC", "A
 function colour(by) {
   const colours = palette();
   const grey = colours[7];
-  if (by === "voltage") return ["step", get("kv", 0.4), colours[7], 1, colours[0], 60, colours[1], 220, colours[3]];
+  if (by === "voltage") return ["step", get("kv", 0.4), colours[7], 1, colours[0], 60, colours[2], 220, colours[4]];
   if (by === "phase") return ["match", get("phases", ""), ...PHASES.flatMap(([, codes], number) => [codes, colours[number]]), grey];
   if (by !== "feeder") return null;
   // Neighbours are told apart by the end of their names, which is where feeders are numbered.
@@ -50,8 +54,8 @@ function cell(measure) {
   if (measure === "customers") return null;
   const [a, b, c, d] = ramp(measure);
   if (measure === "energized_share") return ["interpolate", ["linear"], get(measure, 1), 0, d, 0.7, c, 0.999, b, 1, a];
-  const top = Math.log(1 + MEASURES[measure].most);
-  return ["interpolate", ["linear"], ["ln", ["+", 1, get(measure)]], 0, a, top * 0.3, b, top * 0.6, c, top, d];
+  const [s, t, u, v] = steps(measure).map(Math.log1p);
+  return ["interpolate", ["linear"], ["ln", ["+", 1, get(measure)]], s, a, t, b, u, c, v, d];
 }
 
 const SUPPLY = [["live", 2], ["some", 1], ["dead", 0]];
@@ -67,6 +71,9 @@ function kept(layer, hidden) {
   return conditions.length > 1 ? ["all", ...conditions] : (conditions[0] ?? null);
 }
 
+/** What names the lines, so that no colour stands alone; else their feeders do. */
+const NAMES = { voltage: ["concat", ["to-string", get("kv")], " kV"], phase: get("phases", "") };
+
 /** Puts a colour in place of that of the supply, wherever it stands in an expression. */
 function coloured(value, paint) {
   if (!Array.isArray(value)) return value;
@@ -77,7 +84,11 @@ function coloured(value, paint) {
 export function apply(map, style, { hidden, colour: by, measure }) {
   const paint = colour(by);
   const fill = cell(measure);
-  for (const layer of style.layers) {
+  context.shown(map, !hidden.includes("context"));
+  for (const drawn of style.layers) {
+    const named = drawn.id === "feeder-label" && NAMES[by];
+    const layer = named ? { ...drawn, filter: [">=", get("kv"), by === "voltage" ? 1 : 0] } : drawn;
+    if (drawn.id === "feeder-label") map.setLayoutProperty(drawn.id, "text-field", named || drawn.layout["text-field"]);
     const shows = layer["source-layer"];
     if (!shows || !map.getLayer(layer.id)) continue;
     const whole = shows === "hexes" ? "cells" : shows;

@@ -4,10 +4,13 @@ const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
 
-/** h("button", {class: "quiet", onclick: f, "aria-label": "Close"}, "×"): null and false leave an attribute or child out. */
+/** h("button", {class: "quiet", onclick: f, "aria-label": "Close"}, "×"): null and false leave an attribute or child out. Buttons send no form. */
 export function h(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), tag === "button" ? { type: "button", ...attributes } : attributes, children);
 }
+
+/** The small cross that closes what it stands in. */
+export const cross = (label, onclick) => h("button", { class: "quiet", "aria-label": label, onclick }, "×");
 
 /** The same for SVG. */
 export function svg(tag, attributes = {}, ...children) {
@@ -31,6 +34,13 @@ export function put(element, ...children) {
 
 const present = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 
+/** A table that scrolls by itself; rows are nodes or texts by column, the first names the row. */
+export function table(label, heads, rows) {
+  const head = h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)));
+  const body = rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map((each) => h("td", {}, each))));
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, h("table", {}, h("thead", {}, head), h("tbody", {}, body)));
+}
+
 /** Tells people who do not see the page what has changed on it. */
 export function announce(text) {
   $("announcer").textContent = text;
@@ -50,9 +60,9 @@ export function notify(text, kind = "info") {
 }
 
 /** A button that needs a second press: `ask` gives the words for it (a string or a promise), `run` does it. */
-export function twoStep(label, { ask, run, danger = false, disabled = false }) {
-  const box = h("div", { class: "two-step" });
-  const start = h("button", { type: "button", class: danger ? "danger" : "", disabled, onclick: prepare }, label);
+export function twoStep(label, { ask, run, id = null, danger = false, disabled = false }) {
+  const box = h("div", { id, class: "two-step" });
+  const start = h("button", { class: danger ? "danger" : "", disabled, onclick: prepare }, label);
   box.append(start);
   return box;
 
@@ -65,8 +75,8 @@ export function twoStep(label, { ask, run, danger = false, disabled = false }) {
     } catch (error) {
       words = { text: `What it would do is not known: ${error.message}`, label };
     }
-    const sure = h("button", { type: "button", class: danger ? "danger sure" : "sure", onclick: go }, words.label ?? label);
-    const never = h("button", { type: "button", onclick: reset }, "Cancel");
+    const sure = h("button", { class: danger ? "danger sure" : "sure", onclick: go }, words.label ?? label);
+    const never = h("button", { onclick: reset }, "Cancel");
     box.replaceChildren(h("p", { role: "status" }, words.text), h("div", { class: "buttons" }, sure, never));
     box.classList.add("asking");
     sure.focus();

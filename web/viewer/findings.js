@@ -1,14 +1,16 @@
 /** What is wrong or doubtful in the model: a list that flies there, and marks on the map while it is open. */
 
 import * as api from "./api.js";
-import { $, announce, h, put } from "./dom.js";
+import { $, announce, cross, h, put } from "./dom.js";
 import { count } from "./format.js";
+import { findingIcon } from "./icons.js";
 
 const SHOWN = 200;
 const SIGNS = { error: "!", warning: "?", info: "i" };
 let does = null;
 let all = null;
-let kind = "";
+const FILTERS = ["kind", "severity"];
+const chosen = {};
 
 /** callbacks: {close(), show(findings or null), fly(finding), select(mrid)}. */
 export function setUp(callbacks) {
@@ -37,43 +39,55 @@ export function choose(number) {
 }
 
 const header = (title) =>
-  h("header", {}, h("h2", { id: "findings-title" }, title), h("button", { type: "button", class: "quiet", "aria-label": "Close the findings", onclick: does.close }, "×"));
+  h("header", {}, h("h2", { id: "findings-title" }, title), cross("Close the findings", does.close));
 
 const words = (name) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`.replaceAll("_", " ");
 
+const wanted = (finding) => FILTERS.every((name) => !chosen[name] || finding[name] === chosen[name]);
+
 function draw() {
-  const listed = all.filter((finding) => !kind || finding.kind === kind);
-  const title = all.length ? `${count(all.length)} ${all.length === 1 ? "finding" : "findings"}` : "No findings";
+  const listed = all.map((finding, number) => ({ ...finding, number })).filter(wanted);
+  const found = all.length ? `${count(all.length)} ${all.length === 1 ? "finding" : "findings"}` : "No findings";
+  const title = listed.length < all.length ? `${count(listed.length)} of ${found}` : found;
   put(
     $("findings"),
     header(title),
-    all.length ? kinds() : h("p", { class: "hint" }, "Nothing in this model is wrong or doubtful."),
+    all.length ? h("div", { class: "inline" }, FILTERS.map(filter)) : h("p", { class: "hint" }, "Nothing in this model is wrong or doubtful."),
     h("ul", { class: "rows", id: "findings-list" }, listed.slice(0, SHOWN).map((finding) => h("li", {}, row(finding)))),
+    all.length > 0 && !listed.length && h("p", { class: "hint" }, "No finding is of this kind and this severity."),
     listed.length > SHOWN && h("p", { class: "hint" }, `${count(listed.length - SHOWN)} more are on the map, and in the answer of the API.`),
   );
-  does.show(all.map((finding, number) => ({ ...finding, number })).filter((finding) => !kind || finding.kind === kind));
+  does.show(listed);
   announce(title);
 }
 
-function kinds() {
+/** A choice among the kinds or severities that there are. */
+function filter(name) {
   const counts = new Map();
-  for (const finding of all) counts.set(finding.kind, (counts.get(finding.kind) ?? 0) + 1);
-  const options = [...counts].map(([name, number]) => h("option", { value: name, selected: name === kind }, `${words(name)} (${count(number)})`));
+  for (const finding of all) counts.set(finding[name], (counts.get(finding[name]) ?? 0) + 1);
+  const options = [...counts].map(([value, number]) => h("option", { value, selected: value === chosen[name] }, `${words(value)} (${count(number)})`));
   const change = ({ target }) => {
-    kind = target.value;
+    chosen[name] = target.value;
     draw();
-    $("findings-kind").focus();
+    $(`findings-${name}`).focus();
   };
-  return h("select", { id: "findings-kind", "aria-label": "Kind of finding", onchange: change }, h("option", { value: "" }, "All kinds"), options);
+  return h("select", { id: `findings-${name}`, "aria-label": words(name), onchange: change }, h("option", { value: "" }, name === "kind" ? "All kinds" : "Any severity"), options);
 }
 
 function row(finding) {
-  const { severity, message, mrids } = finding;
+  const { kind, severity, message, mrids, repair } = finding;
   return h(
     "button",
-    { type: "button", class: "row", onclick: () => go(finding) },
+    { class: "row", onclick: () => go(finding) },
     h("span", { class: `sign ${severity}`, role: "img", "aria-label": words(severity) }, SIGNS[severity]),
-    h("span", { class: "what" }, h("b", { title: mrids.join(", ") }, mrids[0] ?? words(finding.kind)), h("span", { class: "sentence" }, message)),
+    h(
+      "span",
+      { class: "what" },
+      h("b", { title: mrids.join(", ") }, mrids[0] ?? words(kind)),
+      h("small", {}, findingIcon(kind), words(kind)),
+      h("span", { class: "sentence" }, message),
+      repair && h("span", { class: "sentence repair" }, `Repair: ${repair.message ?? repair}`),
+    ),
   );
 }
 

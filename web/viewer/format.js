@@ -8,6 +8,12 @@ export const count = (number) => (Number.isFinite(number) ? whole.format(number)
 export const brief = (number) => compact.format(number);
 export const customers = (number) => `${count(number)} ${number === 1 ? "customer" : "customers"}`;
 
+/** What an operation does or did, as the server tells it. */
+export function affected({ deenergized: { customers: lost }, reenergized: { customers: back } }) {
+  const parts = [lost && `${customers(lost)} without supply`, back && `${customers(back)} supplied again`];
+  return parts.filter(Boolean).join(", ") || "no customer is affected";
+}
+
 const scaled = (unit, steps) => (number) => {
   const [factor, prefix] = steps.find(([least]) => Math.abs(number) >= least) ?? steps.at(-1);
   const value = number / factor;
@@ -64,13 +70,14 @@ export function counted(name, number) {
   return `${count(number)} ${number === 1 ? word : plural}`;
 }
 
-/** "2 min ago" for a moment less than a day away, else date and time. */
-export function since(moment) {
+/** "2 min ago", seen from the present, or "for 2 min", seen from a past instant; beyond a day, date and time. */
+export function since(moment, instant = null) {
   const then = new Date(moment);
-  const minutes = Math.round((Date.now() - then) / 60000);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min ago`;
+  const minutes = Math.round((new Date(instant ?? Date.now()) - then) / 60000);
+  const said = (span) => (instant ? `for ${span}` : `${span} ago`);
+  if (minutes < 1) return instant ? "just begun" : "just now";
+  if (minutes < 60) return said(`${minutes} min`);
+  if (minutes < 24 * 60) return said(`${Math.floor(minutes / 60)} h ${minutes % 60} min`);
   return then.toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
 }
 

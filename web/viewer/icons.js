@@ -8,6 +8,10 @@ export function icon(name, { open = false } = {}) {
   return svg("svg", { viewBox: "0 0 18 18", class: "icon", "aria-hidden": "true", focusable: "false" }, ...shape(open));
 }
 
+/** What a kind of finding is about; of several that fit, the first. */
+const ABOUT = [["phase", "Phases"], ["voltage", "PowerTransformer"], ["loop", "Loop"], ["switch", "Switch"], ["unplaced", "Pin"], ["suppl", "EnergySource"], ["source", "EnergySource"]];
+export const findingIcon = (kind) => icon(ABOUT.find(([part]) => kind.includes(part))?.[1] ?? "AcLineSegment", { open: true });
+
 const circle = (cx, r, more) => svg("circle", { cx, cy: 9, r, ...more });
 const stroke = { fill: "none", stroke: "currentColor", "stroke-width": 2 };
 const solid = { fill: "currentColor" };
@@ -21,6 +25,9 @@ const SHAPES = {
   ConnectivityNode: () => [circle(9, 2.5, solid), circle(9, 6.5, { ...stroke, "stroke-width": 1.2 })],
   EnergySource: () => [svg("path", { d: "M10 2 4 10h4l-1 6 7-9h-5z", ...solid })],
   Feeder: () => [svg("path", { d: "M3 15V9h6V3m0 6h6v6", ...stroke, "stroke-linejoin": "round", "stroke-linecap": "round" })],
+  Phases: () => [svg("path", { d: "M3 4h12M3 9h12M3 14h12", ...stroke })],
+  Loop: () => [svg("path", { d: "M14 6a6 6 0 1 0 1 5M15 2v5h-5", ...stroke })],
+  Pin: () => [svg("path", { d: "M9 16C4 10 4 3 9 3s5 7 0 13z", ...stroke }), circle(9, 1.5, solid)],
   Hexagon: () => [svg("path", { d: "M9 2l6 3.5v7L9 16l-6-3.5v-7z", ...solid })],
 };
 const KINDS = { UsagePoint: "EnergyConsumer" };
@@ -28,15 +35,6 @@ const KINDS = { UsagePoint: "EnergyConsumer" };
 /** Images of the overlay, drawn in its colours at two pixels a unit: {name: ImageData}. */
 export function mapImages({ paper, ink, trace }) {
   return {
-    "gt-arrow": draw(16, (c) => {
-      const head = new Path2D("M3.5 2.5 13 8l-9.5 5.5L6 8z");
-      c.lineWidth = 2;
-      c.lineJoin = "round";
-      c.strokeStyle = paper;
-      c.fillStyle = trace;
-      c.stroke(head);
-      c.fill(head);
-    }),
     "gt-boundary": draw(20, (c) => {
       const shape = new Path2D("M10 2l8 8-8 8-8-8z");
       c.lineWidth = 2.5;

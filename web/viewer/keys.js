@@ -1,6 +1,6 @@
 /** The keys of the page, and the sheet that tells them. */
 
-import { $, h, put } from "./dom.js";
+import { $, cross, h, put } from "./dom.js";
 
 const OTHERS = [
   ["/", "Search"],
@@ -24,7 +24,7 @@ export function setUp(keys) {
   const rows = [...OTHERS, ...Object.entries(keys).map(([key, [what]]) => [key, what])];
   put(
     $("help"),
-    h("header", {}, h("h2", { id: "help-title" }, "Keys"), h("button", { type: "button", class: "quiet", "aria-label": "Close the keys", onclick: () => $("help").close() }, "×")),
+    h("header", {}, h("h2", { id: "help-title" }, "Keys"), cross("Close the keys", () => $("help").close())),
     h("dl", {}, rows.map(([key, what]) => h("div", {}, h("dt", {}, key.split(", ").map((each) => h("kbd", {}, each))), h("dd", {}, what)))),
     h("p", { class: "hint" }, "A click on the map lists everything at that point. The address bar holds all that is shown: copy it to share it."),
   );

@@ -1,7 +1,8 @@
 /** What the map's signs mean, and which of them are shown. Every difference in colour is one of shape or dash too. */
 
 import { $, h, put, svg } from "./dom.js";
-import { COLOURS, MEASURES, PHASES, VOLTAGES, palette, ramp } from "./display.js";
+import { COLOURS, MEASURES, PHASES, VOLTAGES, palette, ramp, steps } from "./display.js";
+import { brief } from "./format.js";
 import { icon } from "./icons.js";
 
 /** shown: as in display.js; `change(shown)` after a choice. */
@@ -12,11 +13,11 @@ export function show(shown, change) {
     change({ ...shown, hidden });
   };
   const row = (part, sign, text) =>
-    h("li", {}, h("button", { type: "button", class: "toggle", "data-part": part, "aria-pressed": String(!shown.hidden.includes(part)), onclick: () => hide(part) }, sign, h("span", {}, text)));
+    h("li", {}, h("button", { class: "toggle", "data-part": part, "aria-pressed": String(!shown.hidden.includes(part)), onclick: () => hide(part) }, sign, h("span", {}, text)));
   put(
     $("legend-body"),
     h("div", { class: "choices" }, choice("legend-colour", "Colours tell", COLOURS, shown.colour, (colour) => change({ ...shown, colour })), choice("legend-measure", "Cells show", labels(MEASURES), shown.measure, (measure) => change({ ...shown, measure }))),
-    h("ul", { "aria-label": "Supply" }, row("live", line("live", null), "Supplied"), row("some", line("some", "9 2.5"), "Partly supplied"), row("dead", line("dead", "5 3.5"), "No supply"), row("lines", sign("AcLineSegment", "ink"), "Lines"), row("cells", icon("Hexagon"), "Areas")),
+    h("ul", { "aria-label": "Supply" }, row("live", line("live", null), "Supplied"), row("some", line("some", "9 2.5"), "Partly supplied"), row("dead", line("dead", "5 3.5"), "No supply"), row("lines", sign("AcLineSegment", "ink"), "Lines"), row("cells", icon("Hexagon"), "Areas"), row("context", icon("Pin"), "Background")),
     h(
       "ul",
       { "aria-label": "Elements" },
@@ -26,7 +27,8 @@ export function show(shown, change) {
       row("open", sign("Switch", "dead", { open: true }), "Open switch"),
       row("meters", sign("EnergyConsumer", "live"), "Meter"),
     ),
-    h("ul", { class: "meanings", "aria-label": "Colours" }, colours(shown.colour), cells(shown.measure), h("li", {}, h("span", { class: "swatch trace" }), "Trace"), h("li", {}, end(), "Where it ends")),
+    cells(shown.measure),
+    h("ul", { class: "meanings", "aria-label": "Colours" }, colours(shown.colour), h("li", {}, h("span", { class: "swatch trace" }), "Trace"), h("li", {}, end(), "Where it ends")),
   );
   if (focused) document.querySelector(`#legend [data-part="${focused}"], #legend #${CSS.escape(focused)}`)?.focus();
 }
@@ -55,7 +57,7 @@ function swatch(colour, width = 3) {
 function colours(by) {
   const some = palette();
   if (by === "voltage") {
-    const used = [some[7], some[0], some[1], some[3]];
+    const used = [some[7], some[0], some[2], some[4]];
     return VOLTAGES.map(([text], number) => h("li", {}, swatch(used[number], 1.5 + 1.5 * number), text));
   }
   if (by === "phase") return PHASES.map(([text], number) => h("li", {}, swatch(some[number]), number < 2 ? `${text} phases` : `phase ${text}`));
@@ -63,9 +65,11 @@ function colours(by) {
   return null;
 }
 
+/** The colours of cells, each with a value that has it. */
 function cells(measure) {
-  const scale = ramp(measure);
   const share = measure === "energized_share";
-  const steps = (share ? scale.toReversed() : scale).map((colour, at) => svg("rect", { x: at * 11, y: 3, width: 11, height: 12, fill: colour }));
-  return h("li", {}, svg("svg", { viewBox: "0 0 44 18", class: "icon scale", "aria-hidden": "true" }, ...steps), `${MEASURES[measure].label}, ${share ? "none to all" : "few to many"}`);
+  const colours = share ? ramp(measure).toReversed() : ramp(measure);
+  const text = (value) => (share ? `${value * 100} %` : brief(Math.round(value)));
+  const each = steps(measure).map((value, at) => h("li", {}, svg("svg", { viewBox: "0 0 60 8", class: "icon scale", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: 60, height: 8, fill: colours[at] })), text(value)));
+  return h("ul", { class: "scales", "aria-label": MEASURES[measure].label }, each);
 }

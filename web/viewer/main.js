@@ -15,7 +15,6 @@ import * as sections from "./sections.js";
 import * as selection from "./selection.js";
 import * as states from "./states.js";
 import * as time from "./time.js";
-import * as tools from "./tools.js";
 import * as tracer from "./tracer.js";
 import * as tracing from "./tracing.js";
 import * as view from "./view.js";
@@ -128,8 +127,8 @@ async function begin() {
   addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && (tracer.stop() || selection.unselect()));
   listen({ onEvent, onConnection });
   time.reached(live.revision);
-  if (view.scenario()) tools.open("whatif");
-  if (view.isPast()) tools.open("time");
+  if (view.scenario()) panel.open("whatif");
+  if (view.isPast()) panel.open("time");
   if (!view.isLive()) states.tellState();
   await Promise.all([quietly(states.readOutages().then(states.readScenario)), restore({ fly: !hadPlace })]);
   // The state may have moved on before anybody listened.

@@ -2,12 +2,11 @@
 
 import * as maplibre from "./vendor/maplibre-gl.mjs";
 import { template } from "./api.js";
-import * as changes from "./changes.js";
 import * as display from "./display.js";
 import { features } from "./findings.js";
 import { brief } from "./format.js";
 import { mapImages } from "./icons.js";
-import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, removeTrace } from "./overlay.js";
+import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, drawChanges, removeTrace } from "./overlay.js";
 import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
 import * as view from "./view.js";
@@ -33,7 +32,7 @@ export function drawn(container, options) {
 }
 
 class NetworkMap {
-  /** style: the server's style.json. zooms: {grid: [min, max], hexes: [min, max]}. room: () => free padding in pixels. */
+  /** style: the server's style.json. zooms: {grid: [min, max], hexes: [min, max]}. room: bounds => free padding in pixels. */
   constructor(container, { style, bounds, zooms, room }) {
     this._style = style;
     this._zooms = zooms;
@@ -48,7 +47,7 @@ class NetworkMap {
       validateStyle: false, // it is our server's
       hash: true,
       bounds: bounds ? toBounds(bounds) : undefined,
-      fitBoundsOptions: { padding: room(), maxZoom: CLOSE },
+      fitBoundsOptions: { padding: room(bounds ?? undefined), maxZoom: CLOSE },
       maxZoom: 20,
       attributionControl: false,
       dragRotate: false,
@@ -189,7 +188,7 @@ class NetworkMap {
   /** What a what-if changes against its base, as an `outage` trace tells it; null for nothing. */
   showChanges(trace) {
     this._state.changes = trace;
-    if (this.map.getSource("marks")) changes.draw(this.map, trace, theme.overlay());
+    if (this.map.getSource("marks")) drawChanges(this.map, trace, theme.overlay());
   }
 
   /** Findings with their numbers, null for none. */
@@ -208,7 +207,7 @@ class NetworkMap {
 
   /** Brings [left, bottom, right, top] into the part of the map that no panel covers. */
   fit(bounds, { deepest = CLOSE, shallowest = 0 } = {}) {
-    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room(), maxZoom: deepest });
+    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room(bounds), maxZoom: deepest });
     if (!camera) return;
     const zoom = Math.max(camera.zoom, shallowest);
     this._move({ center: camera.center, zoom });
@@ -216,7 +215,7 @@ class NetworkMap {
 
   /** Whether bounds are so wide that fitting them shows cells, not elements. */
   isWide(bounds) {
-    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room() });
+    const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room(bounds) });
     return camera !== undefined && camera.zoom < this._zooms.grid[0] + 0.5;
   }
 

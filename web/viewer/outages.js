@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { told } from "./card.js";
 import { $, h, put, twoStep } from "./dom.js";
-import { count, customers, since } from "./format.js";
+import { affected, count, customers, since } from "./format.js";
 import { icon } from "./icons.js";
 
 const SHOWN = 100;
@@ -26,19 +26,16 @@ function share(lost) {
 /** How many feeders the outages touch. */
 export const feedersOf = (list) => new Set(list.flatMap((outage) => outage.feeders)).size;
 
-/** does: {fly(outage), select(mrid), again()}. operable: whether the network itself is shown, and may be operated. */
-export function show(list, does, { operable = true } = {}) {
-  const rows = list.slice(0, SHOWN).map((outage) => h("li", { "data-outage": outage.id }, row(outage, does)));
+/** does: {fly(outage), select(mrid), again()}. operable: whether the network itself is shown, and may be operated. instant: the past one that is shown. */
+export function show(list, does, { operable = true, instant = null } = {}) {
+  const rows = list.slice(0, SHOWN).map((outage) => h("li", { "data-outage": outage.id }, row(outage, does, instant)));
   put(
     $("outages"),
     h("header", {}, h("h2", {}, list.length ? `${count(list.length)} ${list.length === 1 ? "outage" : "outages"}` : "No outages")),
     list.length ? h("ul", { class: "rows" }, rows) : h("p", { class: "hint" }, "Everybody who is supplied in the normal state is supplied now. Click an element on the map, or search, to trace from it or to operate it."),
     list.length > SHOWN && h("p", { class: "hint" }, `The ${count(list.length - SHOWN)} smallest are not listed.`),
     operable && twoStep("Back to normal", {
-      ask: () => ({
-        text: list.length ? `Every switch goes back to its normal position; ${list.length === 1 ? "the outage ends" : "all outages end"}.` : "Every switch goes back to its normal position.",
-        label: "Back to normal",
-      }),
+      ask: async () => ({ text: `Every switch goes back to its normal position: ${affected(await api.operate({ normal: true, dry_run: true }))}.`, label: "Back to normal" }),
       run: async () => {
         told(await api.operate({ normal: true }), "All switches are in their normal position");
         await does.again();
@@ -47,17 +44,17 @@ export function show(list, does, { operable = true } = {}) {
   );
 }
 
-function row(outage, does) {
+function row(outage, does, instant) {
   const where = [outage.feeder, outage.substation].filter(Boolean).join(" · ");
   const more = outage.feeders.length > 1 ? ` and ${count(outage.feeders.length - 1)} more feeders` : "";
   return [
     h(
       "button",
-      { type: "button", class: "row dead", onclick: () => does.fly(outage) },
+      { class: "row dead", onclick: () => does.fly(outage) },
       icon("EnergySource"),
       h("span", { class: "what" }, h("b", {}, customers(outage.customers)), h("small", {}, (where || outage.id) + more)),
-      outage.since && h("time", { datetime: outage.since }, since(outage.since)),
+      outage.since && h("time", { datetime: outage.since }, since(outage.since, instant)),
     ),
-    outage.cause && h("p", { class: "cause" }, "Open: ", h("button", { type: "button", class: "link", onclick: () => does.select(outage.cause) }, outage.cause)),
+    outage.cause && h("p", { class: "cause" }, "Open: ", h("button", { class: "link", onclick: () => does.select(outage.cause) }, outage.cause)),
   ];
 }

@@ -1,6 +1,11 @@
-/** Sources and layers that the viewer lays over the server's style: outages, a trace, the selection. */
+/** Sources and layers that the viewer lays over the server's style: outages, a trace, the selection, what a what-if changes. */
 
+import { template } from "./api.js";
+import * as context from "./context.js";
+import * as flow from "./flow.js";
+import { count } from "./format.js";
 import { FONT } from "./theme.js";
+import * as view from "./view.js";
 
 export const NOTHING = { type: "FeatureCollection", features: [] };
 const POINTS = ["meters", "transformers", "switches", "substations"];
@@ -13,6 +18,7 @@ const geojson = () => ({ type: "geojson", data: NOTHING });
 
 /** Marks of the outages, as points in the middle of their bounds, lie above everything; the glow below the lines. */
 export function addOutages(map, colours, grid) {
+  context.draw(map, colours);
   map.addSource("outages", geojson());
   const first = map.getStyle().layers.find((layer) => layer["source-layer"] === "lines");
   if (first) {
@@ -60,7 +66,7 @@ export function addTrace(map, colours, tiles) {
   map.addSource("trace", { type: "vector", tiles: [tiles], minzoom: 10, maxzoom: 16 });
   const above = "far-line";
   const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
-  const width = byZoom(10, byVoltage(1.2, 2), 13, byVoltage(1.4, 3), 15, byVoltage(3, 5), 18, byVoltage(7, 9));
+  const width = byZoom(10, byVoltage(1.2, 2), 13, byVoltage(1.2, 3), 15, byVoltage(2, 5), 17, byVoltage(4.5, 7), 18, byVoltage(7, 9));
   const line = { source: "trace", "source-layer": "lines" };
   const round = { "line-cap": "round", "line-join": "round" };
   const add = (layer) => map.addLayer(layer, above);
@@ -70,7 +76,7 @@ export function addTrace(map, colours, tiles) {
     type: "line",
     ...line,
     layout: round,
-    paint: { "line-color": colours.paper, "line-width": byZoom(10, 4, 13, 5, 15, 9, 18, 15) },
+    paint: { "line-color": colours.paper, "line-width": byZoom(10, 4, 13, byVoltage(2.5, 5), 15, byVoltage(4, 9), 18, 15) },
   });
   add({ id: "trace-line", type: "line", ...line, layout: round, paint: { "line-color": colours.trace, "line-width": width } });
   add({
@@ -80,41 +86,32 @@ export function addTrace(map, colours, tiles) {
     filter: ["==", ["coalesce", ["get", "energized"], 0], 0],
     paint: { "line-color": colours.paper, "line-width": byZoom(10, 1.2, 18, 4), "line-dasharray": [2, 2] },
   });
-  add({
-    id: "trace-flow",
-    type: "symbol",
-    ...line,
-    minzoom: 12.5,
-    filter: ["all", ["!=", ["coalesce", ["get", "flow"], 0], 0], ["any", [">=", ["coalesce", ["get", "kv"], 10], 1], [">=", ["zoom"], 15]]],
-    layout: {
-      "symbol-placement": "line",
-      "symbol-spacing": 90,
-      "icon-image": "gt-arrow",
-      "icon-rotate": ["case", ["==", ["get", "flow"], -1], 180, 0],
-      "icon-size": byZoom(12.5, 0.65, 14, 0.85, 18, 1.3),
-      "icon-allow-overlap": true,
-      "icon-ignore-placement": true,
-    },
-  });
+  const thick = byZoom(11, byVoltage(0, 6), 13, byVoltage(0, 7), 15.5, byVoltage(0, 9), 16.5, byVoltage(8, 11), 18, byVoltage(12, 14));
+  flow.draw(map, colours, (id, along, paint) =>
+    add({ id, type: "line", ...line, minzoom: 11, filter: ["==", ["get", "flow"], along], paint: { "line-width": thick, ...paint } }),
+  );
   const radius = {
-    meters: byZoom(13, 1.5, 18, 5),
+    meters: byZoom(15, 1.2, 18, 5),
     transformers: byZoom(11, 2.5, 17, 8),
-    switches: byZoom(13, 0.8, 15, 2.2, 17, 6),
+    switches: byZoom(13, 0.8, 15, 2.2, 17, 4, 18, 6),
     substations: byZoom(10, 4, 15, 9),
   };
+  const open = ["==", ["get", "open"], true];
   for (const layer of POINTS) {
-    const hollow = ["case", ["==", ["get", "open"], true], colours.paper, layer === "transformers" ? colours.paper : colours.trace];
+    const hollow = ["case", open, colours.paper, layer === "transformers" ? colours.paper : colours.trace];
     add({
       id: `trace-${layer}`,
       type: "circle",
       source: "trace",
       "source-layer": layer,
-      minzoom: layer === "substations" ? 10 : layer === "transformers" ? 11 : 13,
+      minzoom: { substations: 10, transformers: 11, switches: 12.5, meters: 15 }[layer],
+      // Closed switches of low voltage come by the dozen on one point, as in the style of the network.
+      filter: layer === "switches" ? ["any", open, [">=", ["coalesce", ["get", "kv"], 10], 1], [">=", ["zoom"], 16.5]] : true,
       paint: {
         "circle-radius": radius[layer],
         "circle-color": hollow,
         "circle-stroke-color": layer === "meters" ? colours.paper : colours.trace,
-        "circle-stroke-width": layer === "meters" ? 0.5 : byZoom(13, 1.2, 16, 2),
+        "circle-stroke-width": layer === "meters" ? byZoom(16.5, 0, 17.5, 0.7) : byZoom(13, 1.2, 16, 2),
       },
     });
   }
@@ -122,6 +119,7 @@ export function addTrace(map, colours, tiles) {
 
 export function removeTrace(map) {
   if (!map.getSource("trace")) return;
+  flow.stop();
   for (const { id } of map.getStyle().layers) if (id.startsWith("trace-")) map.removeLayer(id);
   map.removeSource("trace");
 }
@@ -194,4 +192,48 @@ export function addFindings(map, colours) {
     layout: { "text-field": ["get", "sign"], "text-font": FONT, "text-size": 13, "text-allow-overlap": true },
     paint: { "text-color": colours.ink },
   });
+}
+
+// --- who loses and who gains supply in a what-if against its base
+
+const CHANGES = ["changes-casing", "changes-lost", "changes-gained", "changes-label"];
+const CHANGES_FROM = ["changes", "changes-marks"];
+const GONE = ["<", ["coalesce", ["get", "energized"], 0], 2];
+
+/** The answer of an `outage` trace from the base to the what-if, null for none. Lost is dashed, gained is whole. */
+export function drawChanges(map, trace, colours) {
+  for (const layer of CHANGES) if (map.getLayer(layer)) map.removeLayer(layer);
+  for (const source of CHANGES_FROM) if (map.getSource(source)) map.removeSource(source);
+  if (!trace) return;
+  const path = `tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}&layers=lines${view.suffix("&")}`;
+  map.addSource("changes", { type: "vector", tiles: [template(path)], minzoom: 10, maxzoom: 16 });
+  map.addSource("changes-marks", { type: "geojson", data: changed(trace) });
+  const above = map.getLayer("far-line") ? "far-line" : undefined;
+  const line = (id, colour, width, more = {}) =>
+    map.addLayer({ id, type: "line", source: "changes", "source-layer": "lines", ...more, paint: { "line-color": colour, "line-width": width, ...more.paint } }, above);
+  line("changes-casing", colours.paper, byZoom(10, 4, 14, 6, 18, 14));
+  line("changes-lost", colours.lost, byZoom(10, 2, 14, 4, 18, 9), { filter: GONE, paint: { "line-dasharray": [2, 1.2] } });
+  line("changes-gained", colours.gained, byZoom(10, 2, 14, 4, 18, 9), { filter: ["!", GONE] });
+  map.addLayer({
+    id: "changes-label",
+    type: "symbol",
+    source: "changes-marks",
+    layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 14, "text-offset": [0, 2.4], "text-allow-overlap": true },
+    paint: {
+      "text-color": ["match", ["get", "kind"], "lost", colours.lost, colours.gained],
+      "text-halo-color": colours.paper,
+      "text-halo-width": 2.5,
+    },
+  });
+}
+
+function changed(trace) {
+  const features = ["lost", "gained"].flatMap((kind) =>
+    trace[kind].areas.filter((area) => area.bounds).map(({ bounds: [left, bottom, right, top], customers }) => ({
+      type: "Feature",
+      properties: { kind, label: `${kind === "lost" ? "−" : "+"}${count(customers)} ${kind}` },
+      geometry: { type: "Point", coordinates: [(left + right) / 2, (bottom + top) / 2] },
+    })),
+  );
+  return { type: "FeatureCollection", features };
 }

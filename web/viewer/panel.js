@@ -1,32 +1,70 @@
-/** The panel, which covers the lower part of a small screen and the right of a large one. */
+/** The panel, which covers the lower part of a small screen and the right of a large one, and the tools that show its sections. */
 
 import { $ } from "./dom.js";
 
-/** Pixels on each side of the map that panels cover. */
-export function room() {
+/** Pixels on each side of the map that panels cover; of the ways around the legend the one that shows bounds larger. */
+export function room([left, bottom, right, top] = [0, 0, 1, 1]) {
   const map = $("map").getBoundingClientRect();
   const panel = $("panel").getBoundingClientRect();
   const below = panel.width > map.width * 0.8;
   const margin = Math.min(60, map.width / 12);
+  const legend = $("legend").getBoundingClientRect();
+  const tall = (top - bottom) / Math.cos(((top + bottom) * Math.PI) / 360);
+  const size = (width, height) => Math.min(width / (right - left || 1e-9), height / (tall || 1e-9));
+  const wide = panel.left - map.left;
+  const [beside, above] = below ? [0, 0] : size(wide - legend.width, map.height) > size(wide, map.height - legend.height) ? [legend.width, 0] : [0, legend.height];
   const most = (pixels, of) => Math.min(pixels, of * 0.6);
   return {
     top: margin,
-    left: margin,
+    left: margin + most(beside, map.width),
     right: margin + (below ? 0 : most(map.right - panel.left, map.width)),
-    bottom: margin + (below ? most(map.bottom - panel.top, map.height) : 0),
+    bottom: margin + most(below ? map.bottom - panel.top : above, map.height),
   };
 }
 
-export function open(now) {
+function show(now) {
   $("panel").classList.toggle("closed", !now);
   $("grip").setAttribute("aria-expanded", String(now));
 }
 
 export function reveal(id) {
-  open(true);
+  show(true);
   $(id).scrollIntoView({ block: "nearest" });
 }
 
+const known = new Map();
+
 export function setUp() {
-  $("grip").addEventListener("click", () => open($("panel").classList.contains("closed")));
+  $("grip").addEventListener("click", () => show($("panel").classList.contains("closed")));
+}
+
+/** id: of the tool and its section; does: {opened(), closed()}, both may be missing. */
+export function add(id, does) {
+  known.set(id, does);
+  button(id).addEventListener("click", () => toggle(id));
+}
+
+const button = (id) => document.querySelector(`[data-tool="${id}"]`);
+
+export const isOpen = (id) => !$(id).hidden;
+
+export const toggle = (id) => (isOpen(id) ? close(id) : open(id, { focus: true }));
+
+export function open(id, { focus = false } = {}) {
+  if (!isOpen(id)) {
+    $(id).hidden = false;
+    button(id).setAttribute("aria-expanded", "true");
+    known.get(id).opened?.();
+  }
+  if (!focus) return;
+  reveal(id);
+  $(id).focus({ preventScroll: true });
+}
+
+export function close(id) {
+  if (!isOpen(id)) return;
+  $(id).hidden = true;
+  button(id).setAttribute("aria-expanded", "false");
+  known.get(id).closed?.();
+  button(id).focus();
 }

@@ -8,7 +8,6 @@ import * as panel from "./panel.js";
 import * as selection from "./selection.js";
 import * as states from "./states.js";
 import * as time from "./time.js";
-import * as tools from "./tools.js";
 import * as tracer from "./tracer.js";
 import * as tracing from "./tracing.js";
 import * as view from "./view.js";
@@ -16,42 +15,41 @@ import * as whatif from "./whatif.js";
 
 export function setUp() {
   selection.setUp({ changed: states.changed, fly: states.flyTo });
-  tools.setUp(panel.reveal);
-  tools.add("whatif", { opened: () => quietly(states.readScenario()) });
+  panel.add("whatif", { opened: () => quietly(states.readScenario()) });
   tracing.setUp({
     reveal: () => panel.reveal("trace"),
     select: (mrid) => selection.select(mrid),
     edit: (request) => {
       tracer.edit(request);
-      tools.open("tracer", { focus: true });
+      panel.open("tracer", { focus: true });
     },
     apply: states.apply,
   });
   tracer.setUp({
     run: (request) => tracing.run(request),
     selected: () => app.card?.mrid ?? notify("No element is selected: click one, or search for it."),
-    close: () => tools.close("tracer"),
+    close: () => panel.close("tracer"),
     picking: (field) => document.body.classList.toggle("picking", field !== null),
   });
-  tools.add("tracer", { opened: () => app.trace && tracer.edit(app.trace.request), closed: tracer.stop });
+  panel.add("tracer", { opened: () => app.trace && tracer.edit(app.trace.request), closed: tracer.stop });
   findings.setUp({
-    close: () => tools.close("findings"),
+    close: () => panel.close("findings"),
     show: (found) => app.map?.showFindings(found),
     fly: ({ lng, lat }) => lng !== null && app.map?.fit([lng, lat, lng, lat], { deepest: 14 }),
     select: (mrid) => selection.select(mrid, { fly: false }),
   });
-  tools.add("findings", findings);
+  panel.add("findings", findings);
   keys.setUp({
-    t: ["Trace", () => tools.toggle("tracer")],
-    w: ["What-if", () => tools.toggle("whatif")],
-    h: ["Time (history)", () => tools.toggle("time")],
-    f: ["Findings", () => tools.toggle("findings")],
+    t: ["Trace", () => panel.toggle("tracer")],
+    w: ["What-if", () => panel.toggle("whatif")],
+    h: ["Time (history)", () => panel.toggle("time")],
+    f: ["Findings", () => panel.toggle("findings")],
     l: ["Legend", () => ($("legend").open = !$("legend").open)],
     m: ["To the map", () => document.querySelector("#map canvas")?.focus()],
     "?": ["This sheet", keys.help],
   });
   $("open-help").addEventListener("click", keys.help);
-  tools.add("time", {
+  panel.add("time", {
     opened: async () => {
       await quietly(time.opened());
       time.figures(app.network);
@@ -59,12 +57,12 @@ export function setUp() {
     },
     closed: time.closed,
   });
-  time.setUp({ look: states.look, close: () => tools.close("time") });
+  time.setUp({ look: states.look, close: () => panel.close("time") });
   whatif.setUp({
     enter: (id) => states.look({ scenario: id }),
     leave: () => states.look({}),
     changed: states.changed,
-    close: () => tools.close("whatif"),
+    close: () => panel.close("whatif"),
     compare: (trace) => app.map?.showChanges(trace),
     select: (mrid) => selection.select(mrid),
   });

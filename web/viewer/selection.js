@@ -7,7 +7,6 @@ import * as cards from "./card.js";
 import { $, announce, notify } from "./dom.js";
 import * as findings from "./findings.js";
 import * as panel from "./panel.js";
-import * as picks from "./pick.js";
 import * as requests from "./request.js";
 import * as tracer from "./tracer.js";
 import * as tracing from "./tracing.js";
@@ -27,7 +26,7 @@ let asking = new AbortController();
 export async function select(mrid, { fly = true, push = true, card = null, keep = false } = {}) {
   asking.abort();
   asking = new AbortController();
-  picks.hide();
+  cards.hideList();
   if (!keep) app.picked = null;
   if (push) address.write({ element: mrid });
   try {
@@ -64,7 +63,7 @@ function drawCard() {
 export function unselect({ push = true } = {}) {
   app.card = app.picked = null;
   cards.hide();
-  picks.hide();
+  cards.hideList();
   app.map?.showSelection(null);
   if (push) address.write({ element: null });
 }
@@ -82,7 +81,7 @@ export function clicked({ point }) {
   app.picked = null;
   if (found[0].layer === "hexes") {
     unselect();
-    picks.cell(found[0].properties, () => closer(point), unselect);
+    cards.cell(found[0].properties, () => closer(point), unselect);
     return panel.reveal("pick");
   }
   return found.length === 1 ? choose(found[0]) : choices(found);
@@ -91,7 +90,7 @@ export function clicked({ point }) {
 function choices(found) {
   unselect();
   app.picked = found;
-  picks.show(found, choose, unselect);
+  cards.list(found, choose, unselect);
   panel.reveal("pick");
 }
 
@@ -99,12 +98,12 @@ function choices(found) {
 function picked(found) {
   if (!found.length || found[0].layer === "hexes") return notify("There is no element here: zoom in and click one.");
   if (found.length === 1) return pickedOne(found[0]);
-  picks.show(found, pickedOne, () => picks.hide());
+  cards.list(found, pickedOne, () => cards.hideList());
   return panel.reveal("pick");
 }
 
 async function pickedOne({ layer, id }) {
-  picks.hide();
+  cards.hideList();
   const card = await quietly(api.feature(layer, id, app.network.model));
   if (card) tracer.take(card.mrid);
 }

@@ -3,12 +3,11 @@
 import * as address from "./address.js";
 import * as api from "./api.js";
 import { app } from "./app.js";
-import * as banner from "./banner.js";
-import { notify } from "./dom.js";
+import { $, h, notify, put } from "./dom.js";
 import * as outages from "./outages.js";
+import * as panel from "./panel.js";
 import * as selection from "./selection.js";
 import * as time from "./time.js";
-import * as tools from "./tools.js";
 import * as tracing from "./tracing.js";
 import * as view from "./view.js";
 import * as whatif from "./whatif.js";
@@ -18,15 +17,22 @@ export function flyTo(outage) {
   else notify("This outage has no place on the map: none of its elements has coordinates.");
 }
 
+/** The past instant that is shown, null in the present. */
+async function instant() {
+  const { revision, at } = view.now();
+  if (revision === undefined) return at ?? null;
+  return (await api.events(Math.max(0, revision - 1), 1)).events[0]?.recorded_at ?? null;
+}
+
 export async function readOutages() {
   const asked = view.key();
-  const answer = await api.outages();
+  const [answer, past] = await Promise.all([api.outages(), instant()]);
   if (asked !== view.key() || (view.isLive() && answer.revision < app.revision)) return;
   if (view.isLive()) app.revision = answer.revision;
   app.outages = answer.outages;
   outages.figures(app.network.customers, answer.customers_out, app.outages.length, outages.feedersOf(app.outages));
   const does = { fly: flyTo, select: (mrid) => selection.select(mrid), again: () => update({ own: true }) };
-  outages.show(app.outages, does, { operable: view.isLive() });
+  outages.show(app.outages, does, { operable: view.isLive(), instant: past });
   app.map?.showOutages(app.outages);
 }
 
@@ -60,7 +66,7 @@ export async function changed() {
 export async function apply(operations, name) {
   try {
     if (!view.scenario()) await look({ scenario: (await api.makeScenario(name)).id });
-    tools.open("whatif");
+    panel.open("whatif");
     await api.operate({ operations, note: name });
     await changed();
   } catch (error) {
@@ -71,9 +77,9 @@ export async function apply(operations, name) {
 /** The banner, in the words of what is shown. */
 export function tellState() {
   const back = () => look({});
-  if (view.isLive()) banner.show(null, back);
-  else if (view.isPast()) banner.show(time.banner(), back);
-  else banner.show(`What-if “${whatif.name()}”: switches operate in it alone.`, back);
+  if (view.isLive()) showBanner(null, back);
+  else if (view.isPast()) showBanner(time.banner(), back);
+  else showBanner(`What-if “${whatif.name()}”: switches operate in it alone.`, back);
 }
 
 export async function readScenario() {
@@ -97,4 +103,18 @@ export function update({ own = false } = {}) {
     }
   })().finally(() => (updating = null));
   return updating;
+}
+
+/** What cannot be missed while the page does not show the live state. text: what is shown instead, null while live; `back` returns to the live state. */
+function showBanner(text, back) {
+  document.body.classList.toggle("not-live", text !== null);
+  const banner = $("banner");
+  banner.hidden = text === null;
+  if (text === null) return put(banner);
+  return put(
+    banner,
+    h("strong", {}, "NOT LIVE"),
+    h("span", { id: "banner-text", title: text }, text),
+    h("button", { id: "back-to-live", onclick: back }, "Back to live"),
+  );
 }

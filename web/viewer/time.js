@@ -1,13 +1,12 @@
 /** The slider over the log: every view at an instant of the past, event by event or played. */
 
-import { $, h, notify, put } from "./dom.js";
+import * as api from "./api.js";
+import { $, cross, h, notify, put } from "./dom.js";
 import { count, moment } from "./format.js";
-import { Log, words } from "./events.js";
 import * as view from "./view.js";
 
 const PAUSE_MS = 900; // between two events while playing
 const SETTLED_MS = 120; // after the last move of the slider
-const log = new Log();
 let does = null;
 let parts = null;
 let head = 0;
@@ -62,14 +61,14 @@ export function figures(network) {
 function make() {
   if (parts) return;
   const slider = h("input", { type: "range", id: "time-slider", step: 1, "aria-label": "Event of the log", oninput: slid });
-  const button = (id, label, text, onclick) => h("button", { type: "button", id, "aria-label": label, title: label, onclick }, text);
+  const button = (id, label, text, onclick) => h("button", { id, "aria-label": label, title: label, onclick }, text);
   const play = button("time-play", "Play", "▶", () => (playing ? stop() : start()));
   const instant = h("input", { type: "datetime-local", id: "time-instant", step: 1, "aria-label": "Instant to go to", onchange: go });
   parts = { slider, play, instant, event: h("p", { id: "time-event", role: "status" }), figures: h("p", { class: "hint", id: "time-figures" }) };
   const controls = [button("time-back", "One event back", "◀", () => step(-1)), play, button("time-on", "One event on", "▶❙", () => step(1)), button("time-live", "Back to live", "Live", () => does.look({}))];
   put(
     $("time"),
-    h("header", {}, h("h2", { id: "time-title" }, "Time"), h("button", { class: "quiet", "aria-label": "Close time", onclick: does.close }, "×")),
+    h("header", {}, h("h2", { id: "time-title" }, "Time"), cross("Close time", does.close)),
     slider,
     parts.event,
     h("div", { class: "buttons" }, controls),
@@ -143,3 +142,67 @@ function stop() {
   parts.play.textContent = "▶";
   parts.play.setAttribute("aria-label", "Play");
 }
+
+// --- the newest part of the log of events, and the instants of its revisions
+
+const MOST = 5000; // events that are kept, the newest
+const PAGE = 1000;
+
+class Log {
+  constructor() {
+    this.events = []; // oldest first, without gaps
+  }
+
+  /** First and last revision that can be shown. */
+  get first() {
+    return this.events[0]?.revision ?? 0;
+  }
+
+  get last() {
+    return this.events.at(-1)?.revision ?? 0;
+  }
+
+  /** The event that made a revision. */
+  at(revision) {
+    return this.events[revision - this.first] ?? null;
+  }
+
+  /** The revision that was the newest one at an instant; the first one for an earlier instant. */
+  revisionAt(instant) {
+    const moment = new Date(instant).getTime();
+    let [from, to] = [0, this.events.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (new Date(this.events[middle].recorded_at).getTime() <= moment) from = middle + 1;
+      else to = middle;
+    }
+    return Math.max(this.first, this.first + from - 1);
+  }
+
+  /** Reads what came since, of a long log only the newest events. */
+  async grow(head) {
+    let since = Math.max(this.last, head - MOST);
+    if (since > this.last) this.events = [];
+    for (;;) {
+      const page = await api.events(since, PAGE);
+      this.events.push(...page.events.filter(({ revision }) => revision > this.last));
+      if (page.next === null || !page.events.length) break;
+      since = page.events.at(-1).revision;
+    }
+    // A state of another model cannot be shown beside this one: the log begins with the model that is in force.
+    const begins = this.events.findLastIndex(({ kind }) => kind === "ModelReplaced");
+    if (begins > 0) this.events.splice(0, begins);
+    if (this.events.length > MOST) this.events.splice(0, this.events.length - MOST);
+  }
+}
+
+/** What an event did, in a few words. */
+function words({ kind, normal, operations, name }) {
+  if (kind === "ModelReplaced") return `Model loaded${name ? `: ${name}` : ""}`;
+  if (normal) return "Every switch to normal";
+  const [first] = operations;
+  const more = operations.length > 1 ? ` and ${count(operations.length - 1)} more` : "";
+  return `${first.open ? "Open" : "Close"} ${first.mrid}${more}`;
+}
+
+const log = new Log();

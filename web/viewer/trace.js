@@ -1,7 +1,7 @@
 /** The panel of a trace: its totals, where it ends, and files to take away. */
 
 import * as api from "./api.js";
-import { $, announce, h, notify, put } from "./dom.js";
+import { $, announce, cross, h, notify, put, table } from "./dom.js";
 import { className, count, counted, customers, metres, power } from "./format.js";
 import { icon } from "./icons.js";
 import * as requests from "./request.js";
@@ -22,6 +22,7 @@ const TITLES = {
 };
 const REASONS = { open: "open point", feeder_head: "feeder head", substation: "substation", barrier: "barrier", operable: "switch" };
 const LISTED = 40;
+const FEEDERS = 200;
 
 export function hide() {
   $("trace").hidden = true;
@@ -40,10 +41,11 @@ export function show(trace, request, name, does) {
       {},
       h("span", { class: "swatch trace" }),
       h("div", {}, h("h2", { id: "trace-title" }, `${TITLES[trace.kind]} ${name}`), h("p", { class: "mrid" }, seen(trace))),
-      h("button", { class: "quiet", "aria-label": "Clear the trace", onclick: does.clear }, "×"),
+      cross("Clear the trace", does.clear),
     ),
     nothing && h("p", { class: "hint" }, nothing),
     totals(trace),
+    byFeeder(trace, does),
     added(trace, name, does),
     feeders(trace, does),
     elementTable(trace, does, wasOpen),
@@ -52,12 +54,13 @@ export function show(trace, request, name, does) {
     h(
       "div",
       { class: "buttons" },
-      h("button", { type: "button", onclick: does.fit, disabled: !trace.bounds }, "Fit to map"),
-      h("button", { type: "button", id: "trace-edit", onclick: does.edit }, "Change"),
+      h("button", { onclick: does.fit, disabled: !trace.bounds }, "Fit to map"),
+      h("button", { id: "trace-edit", onclick: does.edit }, "Change"),
+      h("button", { id: "trace-link", onclick: copy }, "Copy link"),
       file("CSV", "text/csv", "csv", request),
       file("GeoJSON", "application/geo+json", "geojson", request),
       file("GeoPackage", "application/geopackage+sqlite3", "gpkg", request),
-      h("button", { type: "button", id: "trace-clear", onclick: does.clear }, "Clear"),
+      h("button", { id: "trace-clear", onclick: does.clear }, "Clear"),
     ),
   );
   $("trace").hidden = false;
@@ -101,7 +104,7 @@ function added({ switches, ties, devices, restorations, loops, operations }, nam
   const listed = (title, mrids, note) => list(title, (mrids ?? []).map((mrid) => ["Switch", mrid, note]), does);
   return [
     list("Close", (restorations ?? []).map((way) => ["Switch", way.tie, `${customers(way.customers)} back`]), does),
-    restorations?.length > 0 && h("button", { type: "button", class: "sure", id: "trace-apply", onclick: () => does.apply(operations, `Restoration around ${name}`) }, "Try it in a what-if"),
+    restorations?.length > 0 && h("button", { class: "sure", id: "trace-apply", onclick: () => does.apply(operations, `Restoration around ${name}`) }, "Try it in a what-if"),
     listed("Open", switches, "to isolate"),
     listed("Keep open", ties, "open point"),
     listed("Protected by", devices, "device"),
@@ -158,6 +161,33 @@ function totals({ sums }) {
   );
 }
 
+/** The same by feeder, which is chosen by its name. */
+function byFeeder({ by_feeder: all, by_feeder_left_out: leftOut }, does) {
+  if (!all.length) return null;
+  const shown = all.slice(0, FEEDERS);
+  const rows = shown.map(({ mrid, name, customers: served, length_m: length, rated_power_va: rated, counts }) => {
+    const called = mrid ? h("button", { class: "link", title: elements(counts), onclick: () => does.select(mrid) }, name) : h("span", { title: elements(counts) }, "no feeder");
+    return [called, count(served), metres(length), power(rated)];
+  });
+  const more = all.length - shown.length + leftOut;
+  return h(
+    "details",
+    { class: "more", id: "trace-feeders", open: all.length < 6 },
+    h("summary", {}, `By feeder: ${count(all.length + leftOut)}`),
+    table("Totals by feeder", ["Feeder", "Customers", "Lines", "Rated"], rows),
+    more > 0 && h("p", { class: "hint" }, `${count(more)} with fewer customers are in the answer of the API.`),
+  );
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    notify("The link is copied: it shows this trace in this place and state.");
+  } catch {
+    notify("The browser did not let the link be copied: take it from the address bar.", "error");
+  }
+}
+
 const elements = (counts) =>
   Object.entries(counts)
     .filter(([, number]) => number > 0)
@@ -174,7 +204,7 @@ function list(title, rows, does, leftOut = 0) {
       {},
       h(
         "button",
-        { type: "button", class: "row", onclick: () => does.select(mrid) },
+        { class: "row", onclick: () => does.select(mrid) },
         icon(kind, { open: true }),
         h("span", { class: "what" }, h("b", {}, mrid)),
         h("span", { class: "chip" }, note),
@@ -192,7 +222,7 @@ function list(title, rows, does, leftOut = 0) {
 
 function file(label, type, extension, request) {
   const name = `${request.kind} ${request.start[0]}`.replace(/[^\w.-]+/g, "_");
-  const button = h("button", { type: "button", onclick: get, "aria-label": `Download as ${label}` }, label);
+  const button = h("button", { onclick: get, "aria-label": `Download as ${label}` }, label);
   return button;
 
   async function get() {

@@ -1,6 +1,6 @@
 /** The form of a trace: its kind, where it starts, what stops it, phases and state; places are picked on the map. */
 
-import { $, announce, h, put } from "./dom.js";
+import { $, announce, cross, h, put } from "./dom.js";
 import * as requests from "./request.js";
 
 const EMPTY = { kind: "downstream", start: [], to: [], barriers: [], phases: "", state: "current" };
@@ -71,11 +71,11 @@ function draw() {
   const focused = document.activeElement?.dataset?.keep;
   put(
     $("tracer"),
-    h("header", {}, h("h2", { id: "tracer-title" }, "Trace"), h("button", { type: "button", class: "quiet", "aria-label": "Close the trace form", onclick: does.close }, "×")),
+    h("header", {}, h("h2", { id: "tracer-title" }, "Trace"), cross("Close the trace form", does.close)),
     h("label", { class: "instant" }, h("span", {}, "Kind"), kinds()),
     places.map(place),
     h("div", { class: "instant" }, requests.takes(request, "phases") && phases(), state()),
-    h("button", { type: "button", class: "sure", id: "tracer-run", "data-keep": "run", disabled: !complete(), onclick: () => does.run(request) }, "Trace"),
+    h("button", { class: "sure", id: "tracer-run", "data-keep": "run", disabled: !complete(), onclick: () => does.run(request) }, "Trace"),
   );
   if (focused) $("tracer").querySelector(`[data-keep="${focused}"]`)?.focus();
 }
@@ -87,14 +87,14 @@ function kinds() {
 
 function place(field) {
   const chips = request[field].map((mrid) =>
-    h("li", {}, h("span", {}, mrid), h("button", { type: "button", class: "quiet", "aria-label": `Remove ${mrid}`, onclick: () => change({ [field]: request[field].filter((each) => each !== mrid) }) }, "×")),
+    h("li", {}, h("span", {}, mrid), cross(`Remove ${mrid}`, () => change({ [field]: request[field].filter((each) => each !== mrid) }))),
   );
   return h(
     "div",
     { class: "place", role: "group", "aria-label": PLACES[field] },
     h("span", {}, PLACES[field]),
-    h("button", { type: "button", "data-pick": field, "aria-pressed": String(picking === field), onclick: () => pick(picking === field ? null : field) }, picking === field ? "Click the map…" : "Pick on map"),
-    h("button", { type: "button", "data-selected": field, "data-keep": `selected-${field}`, onclick: () => add(field, does.selected()) }, "Selected one"),
+    h("button", { "data-pick": field, "aria-pressed": String(picking === field), onclick: () => pick(picking === field ? null : field) }, picking === field ? "Click the map…" : "Pick on map"),
+    h("button", { "data-selected": field, "data-keep": `selected-${field}`, onclick: () => add(field, does.selected()) }, "Selected one"),
     chips.length > 0 && h("ul", { class: "chips" }, chips),
   );
 }

@@ -1,11 +1,9 @@
 /** The drawer of what-ifs: made, chosen, switched step by step, undone, compared with their base, deleted. */
 
 import * as api from "./api.js";
-import { operations as difference } from "./changes.js";
-import { $, h, notify, put, twoStep } from "./dom.js";
-import { count, customers } from "./format.js";
+import { $, cross, h, notify, put, table, twoStep } from "./dom.js";
+import { affected, count, customers } from "./format.js";
 import { icon } from "./icons.js";
-import { restorations } from "./suggestions.js";
 import * as view from "./view.js";
 
 const STEPS = 200;
@@ -32,7 +30,7 @@ export async function refresh(areas = []) {
   suggested = [];
   show();
   const base = { scenario: undefined, revision: found.base };
-  const changed = difference(found.comparison.switches);
+  const changed = operations(found.comparison.switches);
   const [trace, ties] = await Promise.all([changed.length ? api.wouldBe(changed, base) : null, restorations(areas)]);
   if (view.scenario() !== id || open !== found) return undefined;
   does.compare(trace);
@@ -55,6 +53,11 @@ async function step(body) {
   await does.changed();
 }
 
+/** What a step would do, in words. */
+async function foretold(body, what, label) {
+  return { text: `${what}: ${affected(await api.operate({ ...body, dry_run: true }))}.`, label };
+}
+
 const told = (error) => notify(error.message, "error");
 
 function show() {
@@ -63,7 +66,7 @@ function show() {
     "header",
     {},
     h("div", {}, h("h2", { id: "whatif-title" }, title), open && h("p", { class: "mrid" }, `What-if on revision ${open.base}, ${open.revision === 1 ? "1 step" : `${count(open.revision)} steps`}`)),
-    h("button", { class: "quiet", "aria-label": "Close what-ifs", onclick: does.close }, "×"),
+    cross("Close what-ifs", does.close),
   );
   put($("whatif"), header, open ? whole() : beginning());
 }
@@ -72,7 +75,7 @@ function show() {
 
 function beginning() {
   const input = h("input", { id: "whatif-name", maxlength: 200, required: true, placeholder: "Name of the plan", "aria-label": "Name of the new what-if" });
-  const form = h("form", { class: "inline", onsubmit: make }, input, h("button", { class: "sure" }, "Make"));
+  const form = h("form", { class: "inline", onsubmit: make }, input, h("button", { type: "submit", class: "sure" }, "Make"));
   return [
     h("p", { class: "hint" }, "Try a switching plan without touching the network. While a what-if is shown, the switch buttons act on it alone."),
     form,
@@ -89,7 +92,7 @@ function row({ id, name: called, revision, stale, author }) {
   const words = [revision === 1 ? "1 step" : `${count(revision)} steps`, author, stale && "of an earlier model"];
   const button = h(
     "button",
-    { type: "button", class: "row", onclick: () => does.enter(id) },
+    { class: "row", onclick: () => does.enter(id) },
     icon("Feeder"),
     h("span", { class: "what" }, h("b", {}, called), h("small", {}, words.filter(Boolean).join(" · "))),
   );
@@ -114,11 +117,12 @@ function whole() {
     h(
       "div",
       { class: "buttons" },
-      h("button", { type: "button", id: "whatif-undo", disabled: !open.revision, onclick: () => api.undo(open.id, open.revision).then(does.changed).catch(told) }, "Undo"),
-      h("button", { type: "button", id: "whatif-leave", onclick: does.leave }, "Leave, back to live"),
+      twoStep("Undo", { id: "whatif-undo", disabled: !open.revision, ask: () => foretold({ undo: true }, "The last step is taken back", "Undo it"), run: () => step({ undo: true }) }),
+      h("button", { id: "whatif-leave", onclick: does.leave }, "Leave, back to live"),
     ),
     twoStep("Back to normal in this what-if", {
-      ask: () => ({ text: "One step takes every switch to its normal position, in this what-if only.", label: "Back to normal" }),
+      id: "whatif-normal",
+      ask: () => foretold({ normal: true }, "One step takes every switch to its normal position, in this what-if only", "Back to normal"),
       run: () => step({ normal: true }),
     }),
     twoStep("Delete this what-if", { ask: () => ({ text: `“${open.name}” and its steps are forgotten.`, label: "Delete it" }), run: () => forget(open.id), danger: true }),
@@ -141,11 +145,9 @@ function supply() {
 function feeders() {
   const changed = open.comparison.feeders.filter(({ lost, gained }) => lost || gained);
   if (!changed.length) return null;
-  const rows = changed.slice(0, STEPS).map(({ mrid, name: called, lost, gained }) =>
-    h("tr", {}, h("th", { scope: "row" }, called || mrid || "no feeder"), h("td", { class: lost ? "lost" : null }, lost ? `−${count(lost)}` : "0"), h("td", { class: gained ? "gained" : null }, gained ? `+${count(gained)}` : "0")),
-  );
-  const head = h("tr", {}, h("th", { scope: "col" }, "Feeder"), h("th", { scope: "col" }, "Lost"), h("th", { scope: "col" }, "Gained"));
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "By feeder" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+  const change = (kind, sign, number) => (number ? h("span", { class: kind }, sign + count(number)) : "0");
+  const rows = changed.slice(0, STEPS).map(({ mrid, name: called, lost, gained }) => [called || mrid || "no feeder", change("lost", "−", lost), change("gained", "+", gained)]);
+  return table("By feeder", ["Feeder", "Lost", "Gained"], rows);
 }
 
 function suggestions() {
@@ -156,7 +158,7 @@ function suggestions() {
       {},
       h(
         "button",
-        { type: "button", class: "row", "data-suggestion": mrid, onclick: () => step({ operations, note: "suggested restoration" }).catch(told) },
+        { class: "row", "data-suggestion": mrid, onclick: () => step({ operations, note: "suggested restoration" }).catch(told) },
         icon("Switch"),
         h("span", { class: "what" }, h("b", {}, `Close ${mrid}`), h("small", {}, `${customers(number)} back`)),
       ),
@@ -172,7 +174,51 @@ function stepList() {
   const rows = open.steps.slice(-STEPS).map((each) => {
     const [only] = each.operations ?? [];
     const text = words(each);
-    return h("li", {}, only ? h("button", { type: "button", class: "link", onclick: () => does.select(only.mrid) }, text) : text);
+    return h("li", {}, only ? h("button", { class: "link", onclick: () => does.select(only.mrid) }, text) : text);
   });
   return h("ol", { class: "steps", start: Math.max(1, open.steps.length - STEPS + 1) }, rows);
+}
+
+// --- which open switches could bring supply back: each is tried in the state that is shown, and nothing is operated
+
+const AREAS = 3;
+const TIES = 8;
+
+/** [{mrid, customers, operations}], most customers first; areas are outages as the server tells them. */
+async function restorations(areas) {
+  const found = await Promise.all(areas.slice(0, AREAS).map(around));
+  const best = new Map();
+  for (const each of found.flat()) if (!(best.get(each.mrid)?.customers >= each.customers)) best.set(each.mrid, each);
+  return [...best.values()].toSorted((a, b) => b.customers - a.customers || (a.mrid < b.mrid ? -1 : 1));
+}
+
+async function around(area) {
+  const { boundaries } = await api.trace("connected", area.id);
+  const causes = new Set(area.causes);
+  const ties = boundaries.filter(({ reason, mrid }) => reason === "open" && !causes.has(mrid)).slice(0, TIES);
+  return (await Promise.all(ties.map(tried))).filter((tie) => tie !== null);
+}
+
+/** null where closing it helps nobody, or is not allowed. */
+async function tried({ mrid }) {
+  const operations = [{ mrid, open: false }];
+  try {
+    const { customers } = (await api.wouldBe(operations)).gained;
+    return customers ? { mrid, customers, operations } : null;
+  } catch (error) {
+    if (error.status === 422 || error.status === 409) return null;
+    throw error;
+  }
+}
+
+/** The operations that lead from the base to the what-if; each position is the phases that are open. */
+function operations(switches) {
+  const found = [];
+  const without = (some, others) => [...some].filter((phase) => !others.includes(phase)).join("");
+  for (const { mrid, before, after } of switches) {
+    const [opened, closed] = [without(after, before), without(before, after)];
+    if (opened) found.push({ mrid, open: true, phases: opened });
+    if (closed) found.push({ mrid, open: false, phases: closed });
+  }
+  return found;
 }
