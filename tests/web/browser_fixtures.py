@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -12,37 +11,15 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from loaders.simbench import read_simbench
+from tests.web.browser_server import serving
 from tests.web.browser_viewer import SIZES, Scheme, Show, Viewer, launch, picture_folder, viewing
-from twin.engine import Twin
-from twin.geopackage import GeoPackageStore
-from web.app import create_app
-from web.server import listen, make_server
-from web.settings import Settings
 
 
 @pytest.fixture(scope="module")
 def address(simbench_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the demo network on a free port."""
-    network, _ = read_simbench(simbench_folder)
-    store = GeoPackageStore(tmp_path_factory.mktemp("browser") / "grid.gpkg", write=True, create=True)
-    with Twin.load(network, store) as twin:
-        settings = Settings(port=0, threads=2)
-        listener = listen(settings.host, settings.port)
-        where: list[str] = []
-        ready = threading.Event()
-
-        def started(host: str, port: int) -> None:
-            where.append(f"http://{host}:{port}")
-            ready.set()
-
-        server = make_server(create_app(twin, settings), settings, started)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        assert ready.wait(60)
-        yield where[0]
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
+    """A server of the demo network; a module may put another network in its place."""
+    with serving(read_simbench(simbench_folder)[0], tmp_path_factory.mktemp("browser")) as where:
+        yield where
 
 
 @pytest.fixture(scope="module")
