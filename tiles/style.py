@@ -22,22 +22,35 @@ METERS_ZOOM, CROWD_ZOOM = 15.0, 16.5
 Json = str | float | bool | list["Json"] | dict[str, "Json"]
 
 
-def style(base_url: str, *, query: str = "", name: str = "gridtwin", font: str = FONT) -> dict[str, Json]:
+def style(
+    base_url: str,
+    *,
+    query: str = "",
+    name: str = "gridtwin",
+    font: str = FONT,
+    basemap: str = "",
+    attribution: str = "",
+) -> dict[str, Json]:
     """The style document.
 
     base_url: of the server, without a slash at its end. query: what follows `?` in the TileJSON URLs, and so in every
     tile's (`scenario=…`, `trace=…`). font: the family that labels are drawn in.
+    basemap: address of raster tiles to lie under everything, with {z}, {x} and {y}; attribution: whose they are.
     """
     suffix = f"?{query}" if query else ""
+    behind: dict[str, Json] = {"type": "raster", "tiles": [basemap], "tileSize": 256, "maxzoom": 19}
+    below: list[Json] = [{"id": "basemap", "type": "raster", "source": "basemap"}]
     return {
         "version": 8,
         "name": name,
         "sources": {
             "grid": {"type": "vector", "url": f"{base_url}/tiles/grid.json{suffix}"},
             "hexes": {"type": "vector", "url": f"{base_url}/tiles/hexes.json{suffix}", "promoteId": "h3"},
+            **({"basemap": {**behind, "attribution": attribution}} if basemap else {}),
         },
         "layers": [
             {"id": "background", "type": "background", "paint": {"background-color": PAPER}},
+            *(below if basemap else []),
             *_hex_layers(font),
             *_line_layers(),
             *_point_layers(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
@@ -88,6 +89,10 @@ class Settings:
     """Whether to listen beyond this machine without access control."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read, such as https://maps.example; `*` is any. None may write."""
+    basemap: str = ""
+    """Address of map tiles drawn behind the network, with {z}, {x} and {y}; coasts and borders are there without."""
+    basemap_attribution: str = ""
+    """Whose map it is, as the map's makers want it said."""
     shutdown_s: int = 5
     """Seconds that requests in flight get to finish when the server stops."""
     log_format: str = "text"
@@ -111,6 +116,7 @@ class Settings:
             if getattr(self, name) not in choices:
                 raise SettingsError(name, getattr(self, name), f"must be one of {', '.join(choices)}")
         self._check_public_url()
+        self._check_basemap()
         self._check_access()
 
     def _check_public_url(self) -> None:
@@ -120,6 +126,17 @@ class Settings:
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             rule = "must be an http or https address without query or fragment"
             raise SettingsError("public_url", self.public_url, rule)
+
+    def _check_basemap(self) -> None:
+        parts = urlsplit(self.basemap)
+        placed = sorted(re.findall(r"\{.*?\}", self.basemap)) == ["{x}", "{y}", "{z}"]
+        if self.basemap and (
+            parts.scheme not in ("http", "https") or not _ORIGIN.fullmatch(parts.netloc) or not placed
+        ):
+            rule = (
+                "must be an http or https address with {z}, {x} and {y} once each after its host, and no other braces"
+            )
+            raise SettingsError("basemap", self.basemap, rule)
 
     def _check_access(self) -> None:
         if self.jwt_keys and not (self.jwt_audience and self.jwt_issuer):
@@ -135,6 +152,9 @@ class Settings:
             ):
                 raise SettingsError("cors_origins", origin, "must be * or an origin such as https://maps.example")
 
+
+_ORIGIN = re.compile(r"[\w.-]+(:\d+)?|\[[\da-fA-F:]+\](:\d+)?", re.ASCII)
+"""Host and port: what a policy can name."""
 
 PREFIX = "GRIDTWIN_"
 """Of environment variables: GRIDTWIN_MAX_BODY_BYTES is the setting max_body_bytes."""

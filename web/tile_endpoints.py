@@ -150,11 +150,14 @@ async def style_json(request: Request) -> Response:
     asked = tile_parameters(query, "grid")
     snapshot = await _described_snapshot(here, asked)
     base, name = base_url(request), here.tiles.network.name
-    document = style(base, query=asked.query(), name=name)
+    settings = here.settings
+    basemap, attribution = settings.basemap, settings.basemap_attribution
+    document = style(base, query=asked.query(), name=name, basemap=basemap, attribution=attribution)
     cells = replace(asked, trace=None, phases=phase_codes.ABC, filter=None)  # which are for grid only
     sources, cell_sources = document["sources"], style(base, query=cells.query())["sources"]
     assert isinstance(sources, dict) and isinstance(cell_sources, dict)
-    sources["hexes"] = cell_sources["hexes"]
+    for tileset in ("hexes", "feeders"):
+        sources[tileset] = cell_sources[tileset]
     return _described(request, document, snapshot.revision)
 
 

@@ -60,10 +60,13 @@ def _page(path: Path) -> File:
 
 
 def _policy(here: Context) -> str:
-    """Content-Security-Policy: nothing inline, nothing from elsewhere but our own public address."""
+    """Content-Security-Policy: nothing inline, nothing from elsewhere but our public address and the basemap."""
     public = urlsplit(here.settings.public_url)
     own = f"'self' {public.scheme}://{public.netloc}" if public.netloc else "'self'"
+    basemap = urlsplit(here.settings.basemap)
+    other = f" {basemap.scheme}://{basemap.netloc}" if basemap.netloc else ""
     return (
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; "
-        f"img-src 'self' data:; connect-src {own}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        f"img-src 'self' data:{other}; connect-src {own}{other}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )

@@ -51,6 +51,15 @@ def test_nothing_comes_from_elsewhere() -> None:
     assert urls == ["https://host/tiles/grid.json?scenario=a", "https://host/tiles/hexes.json?scenario=a"]
 
 
+def test_a_basemap_lies_under_everything_and_names_its_makers() -> None:
+    address = "https://maps.example/{z}/{x}/{y}.png"
+    document = json.loads(json.dumps(style("https://host", basemap=address, attribution="their maps")))
+    assert document["sources"]["basemap"]["tiles"] == [address]
+    assert document["sources"]["basemap"]["attribution"] == "their maps"
+    assert [layer["id"] for layer in document["layers"][:2]] == ["background", "basemap"]
+    assert "basemap" not in style("https://host")["sources"]  # type: ignore[operator]
+
+
 def test_ids_are_unique_and_dead_is_dashed() -> None:
     found = layer_list()
     assert len({layer["id"] for layer in found}) == len(found)

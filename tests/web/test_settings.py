@@ -36,6 +36,12 @@ def test_the_defaults_are_for_this_machine_only() -> None:
         ("public_url", "https://"),
         ("public_url", "https://grid.example?x=1"),
         ("public_url", "https://grid.example#x"),
+        ("basemap", "https://maps.example/{z}/{x}.png"),
+        ("basemap", "https://maps.example/{z}/{x}/{y}/{x}.png"),
+        ("basemap", "https://{s}.maps.example/{z}/{x}/{y}.png"),
+        ("basemap", "https://a@maps.example/{z}/{x}/{y}.png"),
+        ("basemap", "https://maps.example;/{z}/{x}/{y}.png"),
+        ("basemap", "/{z}/{x}/{y}.png"),
     ],
 )
 def test_a_value_out_of_its_limits_is_named(name: str, value: object) -> None:

@@ -54,6 +54,9 @@ def test_the_policy_allows_our_own_origin_and_nothing_inline(
     assert "default-src 'none'" in policy and "script-src 'self'" in policy
     public = connect(Twin(network), public_url="https://grid.example/twin").get("/").headers["content-security-policy"]
     assert "connect-src 'self' https://grid.example;" in public
+    basemap = connect(Twin(network), basemap="https://maps.example:444/{z}/{x}/{y}.png").get("/").headers
+    assert "img-src 'self' data: https://maps.example:444;" in basemap["content-security-policy"]
+    assert "connect-src 'self' https://maps.example:444;" in basemap["content-security-policy"]
 
 
 @pytest.mark.parametrize(

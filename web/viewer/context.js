@@ -1,7 +1,7 @@
 /** Coasts, borders and names behind the network, from our own server: where on earth it is, with no network at all. */
 
 import { url } from "./api.js";
-import { FONT } from "./theme.js";
+import { FONT, isDark } from "./theme.js";
 
 const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 const kind = (name) => ["==", ["get", "kind"], name];
@@ -26,6 +26,10 @@ async function read() {
 /** Lines under the whole network and names above its cells; they fade where their 300 m would not be true. */
 export function draw(map, { ink }) {
   add(map, ink);
+  if (isDark() && map.getLayer("basemap")) {
+    map.setPaintProperty("basemap", "raster-brightness-max", 0.4);
+    map.setPaintProperty("basemap", "raster-saturation", -0.6);
+  }
   map.once("idle", async () => {
     features ??= read().catch(() => []); // the network can be seen without its background
     map.getSource("context")?.setData({ type: "FeatureCollection", features: await features });

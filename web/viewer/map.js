@@ -49,7 +49,7 @@ class NetworkMap {
       bounds: bounds ? toBounds(bounds) : undefined,
       fitBoundsOptions: { padding: room(bounds ?? undefined), maxZoom: CLOSE },
       maxZoom: 20,
-      attributionControl: false,
+      attributionControl: style.sources.basemap ? { compact: narrow.matches } : false,
       dragRotate: false,
       pitchWithRotate: false,
       maxPitch: 0,
@@ -113,7 +113,7 @@ class NetworkMap {
     const found = {};
     for (const [name, source] of Object.entries(this._style.sources)) {
       const tileset = /\/tiles\/(\w+)/.exec(source.url ?? source.tiles?.[0] ?? "")?.[1];
-      if (tileset) found[tileset] = name;
+      if (tileset && source.type === "vector") found[tileset] = name;
     }
     return found;
   }

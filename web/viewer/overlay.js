@@ -9,6 +9,7 @@ import * as view from "./view.js";
 
 export const NOTHING = { type: "FeatureCollection", features: [] };
 const POINTS = ["meters", "transformers", "switches", "substations"];
+const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
 const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 
 /** Layers of traced elements; a click finds them like those of the network itself. */
@@ -31,7 +32,7 @@ export function addOutages(map, colours, grid) {
         minzoom: first.minzoom ?? 0,
         filter: ["<", ["coalesce", ["get", "energized"], 0], 2],
         layout: { "line-cap": "round", "line-join": "round" },
-        paint: { "line-color": colours.dead, "line-width": byZoom(10, 3, 13, 5, 16, 16), "line-opacity": 0.25 },
+        paint: { "line-color": colours.dead, "line-width": byZoom(10, 3, 13, byVoltage(2, 5), 16, byVoltage(5, 16), 18, 18), "line-opacity": 0.25 },
       },
       first.id,
     );
@@ -65,7 +66,6 @@ export function addOutages(map, colours, grid) {
 export function addTrace(map, colours, tiles) {
   map.addSource("trace", { type: "vector", tiles: [tiles], minzoom: 10, maxzoom: 16 });
   const above = "far-line";
-  const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
   const width = byZoom(10, byVoltage(1.2, 2), 13, byVoltage(1.2, 3), 15, byVoltage(2, 5), 17, byVoltage(4.5, 7), 18, byVoltage(7, 9));
   const line = { source: "trace", "source-layer": "lines" };
   const round = { "line-cap": "round", "line-join": "round" };
@@ -207,13 +207,14 @@ export function drawChanges(map, trace, colours) {
   if (!trace) return;
   const path = `tiles/grid/{z}/{x}/{y}.mvt?trace=${encodeURIComponent(trace.id)}&layers=lines${view.suffix("&")}`;
   map.addSource("changes", { type: "vector", tiles: [template(path)], minzoom: 10, maxzoom: 16 });
-  map.addSource("changes-marks", { type: "geojson", data: changed(trace) });
+  map.addSource("changes-marks", { type: "geojson", data: changeMarks(trace) });
   const above = map.getLayer("far-line") ? "far-line" : undefined;
   const line = (id, colour, width, more = {}) =>
     map.addLayer({ id, type: "line", source: "changes", "source-layer": "lines", ...more, paint: { "line-color": colour, "line-width": width, ...more.paint } }, above);
-  line("changes-casing", colours.paper, byZoom(10, 4, 14, 6, 18, 14));
-  line("changes-lost", colours.lost, byZoom(10, 2, 14, 4, 18, 9), { filter: GONE, paint: { "line-dasharray": [2, 1.2] } });
-  line("changes-gained", colours.gained, byZoom(10, 2, 14, 4, 18, 9), { filter: ["!", GONE] });
+  const changed = byZoom(10, 2, 14, byVoltage(1.5, 4), 16, byVoltage(3, 6), 18, 9);
+  line("changes-casing", colours.paper, byZoom(10, 4, 14, byVoltage(3, 6), 16, byVoltage(5, 8), 18, 14));
+  line("changes-lost", colours.lost, changed, { filter: GONE, paint: { "line-dasharray": [2, 1.2] } });
+  line("changes-gained", colours.gained, changed, { filter: ["!", GONE] });
   map.addLayer({
     id: "changes-label",
     type: "symbol",
@@ -227,7 +228,7 @@ export function drawChanges(map, trace, colours) {
   });
 }
 
-function changed(trace) {
+function changeMarks(trace) {
   const features = ["lost", "gained"].flatMap((kind) =>
     trace[kind].areas.filter((area) => area.bounds).map(({ bounds: [left, bottom, right, top], customers }) => ({
       type: "Feature",
