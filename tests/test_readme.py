@@ -1,108 +1,22 @@
-"""README.md keeps its word: the shell and Python blocks that it shows are run, in order, in one empty folder.
-
-A block that cannot be run here (it serves for ever, it builds the environment) has a comment right before it
-that says why: `<!-- not run: reason -->`.
-"""
+"""README.md keeps its word: its blocks are run. And what runs the blocks of documents notices what goes wrong."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import sys
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-COMMENT = re.compile(r"<!--\s*not run:?\s*(.*?)\s*-->")
-FENCE = "```"
-OTHER_NAMES = {"bash": "sh", "console": "sh", "py": "python", "shell": "sh"}
-INTERPRETERS = {"sh": ["sh", "-eu", "-c"], "python": [sys.executable, "-c"]}
-TIMEOUT_S = 300
+from tests.documents import ROOT, blocks, run, run_all
 
+__all__ = ["blocks", "run", "run_all"]
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block in one of the languages that we run."""
-
-    language: str
-    text: str
-    line: int
-    """of its fence, from 1"""
-    reason: str | None
-    """why it is not run; None if it is"""
-
-
-def blocks(markdown: str) -> Iterator[Block]:
-    """The shell and Python blocks of a document, in order.
-
-    Raises ValueError for what would go unnoticed: a comment that no such block follows, a fence that is never
-    closed, a shell or Python block that goes by another name.
-    """
-    lines = iter(enumerate(markdown.splitlines(), 1))
-    reason: str | None = None
-    for number, line in lines:
-        comment = COMMENT.fullmatch(line.strip())
-        if line.lstrip().startswith(FENCE):
-            language = line.strip().removeprefix(FENCE).partition(" ")[0]
-            if language in OTHER_NAMES:
-                raise ValueError(f"line {number}: say {OTHER_NAMES[language]}, not {language}")
-            text = _until_fence(lines, number)
-            if language in INTERPRETERS:
-                yield Block(language, text, number, reason)
-                reason = None
-        elif comment is not None and reason is None:
-            reason = comment[1]
-            continue
-        if reason is not None and line.strip():
-            raise ValueError(f"line {number}: 'not run' is said of no sh or python block")
-    if reason is not None:
-        raise ValueError("'not run' is said of no sh or python block at the end")
-
-
-def _until_fence(lines: Iterator[tuple[int, str]], start: int) -> str:
-    text = []
-    for _, line in lines:
-        if line.strip() == FENCE:
-            return textwrap.dedent("\n".join(text)) + "\n"
-        text.append(line)
-    raise ValueError(f"line {start}: this block is never closed")
-
-
-def run(block: Block, folder: Path) -> None:
-    """Runs a block in `folder` as a reader would, our environment first on PATH; raises AssertionError."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    done = subprocess.run(
-        [*INTERPRETERS[block.language], block.text],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, (
-        f"the {block.language} block at line {block.line} ended with {done.returncode}:\n"
-        f"{block.text}\n{done.stdout}\n{done.stderr}"
-    )
-
-
-def run_all(markdown: str, folder: Path) -> int:
-    """Runs every block that says nothing against it; returns how many."""
-    runnable = [block for block in blocks(markdown) if block.reason is None]
-    for block in runnable:
-        run(block, folder)
-    return len(runnable)
+README = ROOT / "README.md"
 
 
 @pytest.mark.timeout(1800)
 def test_readme_blocks_run(tmp_path: Path) -> None:
-    assert run_all(README.read_text(encoding="utf-8"), tmp_path) > 0
+    assert run_all(README.read_text(encoding="utf-8"), tmp_path, warm=True) > 0
 
 
 def test_every_block_not_run_says_why() -> None:
@@ -195,3 +109,35 @@ def test_a_missing_reason_is_noticed(comment: str) -> None:
 def test_a_document_that_cannot_be_read_is_refused(markdown: str) -> None:
     with pytest.raises(ValueError, match=r"'not run' is said of no|never closed|say (sh|python), not"):
         list(blocks(markdown))
+
+
+def test_a_server_goes_on_beside_the_next_blocks(tmp_path: Path) -> None:
+    markdown = (
+        "```sh\ngridtwin generate --meters 50 --store town.gpkg\n```\n"
+        "<!-- goes on -->\n\n```sh\ngridtwin serve town.gpkg\n```\n"
+        "<!-- file: ask.py -->\n```python\nfrom urllib.request import urlopen\n"
+        'print(urlopen("http://127.0.0.1:8080/api/network").status)\n```\n'
+        "```sh\npython ask.py\n```\n"
+        "<!-- run with: magic -->\n```sh\nfalse\n```\n"
+    )
+    wrote: list[str] = []
+    assert run_all(markdown, tmp_path, warm=True, told=lambda block, output: wrote.append(output)) == 4
+    assert wrote[-1] == "200\n"
+
+
+def test_a_warm_program_ends_as_a_cold_one(tmp_path: Path) -> None:
+    markdown = """\
+```sh
+python -c 'import sys; sys.exit(7)' || test $? -eq 7
+python -c 'raise SystemExit("said")' 2> said || test $? -eq 1
+test "$(cat said)" = said
+python -c '1 / 0' 2> trace || test $? -eq 1
+grep -q ZeroDivisionError trace
+gridtwin info nothing.gpkg 2> missing || test $? -eq 2
+grep -q "is not there" missing
+X=1 python -c 'import os; print(os.environ["X"], os.getcwd(), __name__)' > seen
+echo "print(__file__)" > here.py && python here.py
+```
+"""
+    assert run_all(markdown, tmp_path, warm=True) == 1
+    assert (tmp_path / "seen").read_text().split() == ["1", str(tmp_path), "__main__"]

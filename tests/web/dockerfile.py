@@ -25,7 +25,7 @@ PASSED_ON = (
     "NO_PROXY",
 )
 """How this machine reaches its registries, which an engine would be told as well."""
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclass(frozen=True)
@@ -169,22 +169,28 @@ def _debian(image: str, base: Path, folder: Path) -> None:
     subprocess.run(["cp", "-a", base, folder], check=True)
 
 
+_STEP = """
+mount -t proc proc "$IMAGE/proc"
+if [ -e "$CERTIFICATES" ]; then
+    mkdir -p "$(dirname "$IMAGE$CERTIFICATES")"
+    touch "$IMAGE$CERTIFICATES"
+    mount --bind "$CERTIFICATES" "$IMAGE$CERTIFICATES"
+fi
+exec chroot "$IMAGE" sh -c "$COMMAND"
+"""
+
+
 def _run(command: str, stage: Stage) -> None:
     """One RUN, as root, with the network; this machine's certificates are lent for as long as it lasts."""
-    lent = stage.folder / CERTIFICATES.relative_to("/")
-    if CERTIFICATES.exists() and not lent.exists():
-        lent.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(CERTIFICATES, lent)
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    outer = f'mount -t proc proc "{stage.folder}/proc" && exec chroot "{stage.folder}" sh -c "$COMMAND"'
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    here = {"IMAGE": str(stage.folder), "CERTIFICATES": CERTIFICATES, "COMMAND": f"cd {stage.workdir} && {command}"}
     done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", outer],
-        env={**environment, "HOME": "/root", **stage.environment, "COMMAND": f"cd {stage.workdir} && {command}"},
+        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", _STEP],
+        env={**passed_on, "HOME": "/root", **stage.environment, **here},
         capture_output=True,
         text=True,
         check=False,
     )
-    lent.unlink(missing_ok=True)
     assert done.returncode == 0, f"RUN {command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 

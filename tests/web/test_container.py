@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import httpx
 import pytest
 import typer
 
+from tests.ports import free_port
 from tests.postgres import TEMPLATE, Postgres
 from tests.web.dockerfile import ROOT, Stage, build, container, context_files, instructions
 from web.cli import app
@@ -220,13 +220,6 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("image")
     yield build(DOCKERFILE, IGNORE, folder)
     shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
