@@ -115,8 +115,8 @@ def test_no_token_shows_anywhere(twin: Twin, serve: Callable[..., Served], tmp_p
         with httpx.Client(base_url=served.url, timeout=20) as http:
             header, cookie = {"Authorization": f"Bearer {token}"}, {"Cookie": f"gridtwin_token={token}"}
             body = {"operations": [{"mrid": "SW1", "open": True}]}
-            for path in (f"/api/network?secret={token}", f"/{token}"):  # repeated to who sent it, and to nobody else
-                http.get(path, headers=cookie)
+            for target in (f"/api/network?secret={token}", f"/{token}"):  # repeated to who sent it, and to nobody else
+                http.get(target, headers=cookie)
             answers = [
                 http.post("/api/switching", json=body, headers=header),
                 http.get("/api/network", headers=cookie),
