@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import gzip
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -34,6 +39,10 @@ pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
 
 MOST_BYTES = 60_000
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNMP/X/HwAEbAKIXcOXZwAAAABJRU5ErkJggg=="
+)
+"""A picture of one point."""
 
 # --- the map
 
@@ -84,6 +93,83 @@ def test_the_keyboard_picks_what_is_in_the_middle_of_the_map(show: Show, address
     assert viewer.page.is_hidden("#card")
 
 
+def test_coasts_borders_and_names_lie_behind_the_network(show: Show) -> None:
+    viewer = show(scheme="dark").open()
+    names = "gridtwin.map.map.queryRenderedFeatures({layers: ['context-country_names']}).map(f => f.properties.name)"
+    viewer.page.wait_for_function(f"() => {names}.includes('Germany')")
+    viewer.settled().look("background")
+    for layer in ("context-coast", "context-border"):
+        assert viewer.ask(f"gridtwin.map.map.queryRenderedFeatures({{layers: ['{layer}']}}).length") > 0
+    order = viewer.ask("gridtwin.map.map.getStyle().layers.map(layer => layer.id)")
+    assert order.index("context-border") < order.index("hexes") < order.index("context-country_names")
+    viewer.page.click("[data-part=context]")
+    viewer.settled()
+    assert viewer.ask(names) == [] and "hide=context" in viewer.page.url
+    assert viewer.drawn()["hexes"] > 50
+
+
+def test_a_basemap_of_the_setting_is_drawn_and_nothing_else_let_in(
+    browser: Browser, serve: Callable[..., Served], twin: Twin, pictures: Path
+) -> None:
+    with tiles_of_one_colour() as (origin, asked):
+        served = serve(twin, basemap=origin + "/{z}/{x}/{y}.png", basemap_attribution="Maps of the test")
+        with viewing(browser, served.url, pictures) as viewer:
+            viewer.open()
+            assert asked and all(re.fullmatch(r"/\d+/\d+/\d+\.png", path) for path in asked)
+            assert {url.removeprefix(origin) for url in viewer.strangers} == set(asked)
+            assert viewer.errors == []
+            assert "Maps of the test" in viewer.text(".maplibregl-ctrl-attrib")
+            order = viewer.ask("gridtwin.map.map.getStyle().layers.map(layer => layer.id)")
+            assert order[:2] == ["background", "basemap"]
+            viewer.look("basemap")
+            assert viewer.ask("fetch('http://127.0.0.1:9/').then(() => 'came', () => 'refused')") == "refused"
+            assert "Content Security Policy" in viewer.errors[0]
+
+
+@contextmanager
+def tiles_of_one_colour() -> Iterator[tuple[str, list[str]]]:
+    """A server of map tiles, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Tiles(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(PIXEL)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Tiles) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join(30)
+
+
+@pytest.mark.parametrize("size", ["usual", "large"])
+def test_the_whole_network_is_seen_beside_panel_and_legend(show: Show, size: str) -> None:
+    viewer = show(size=size).open()
+    covered = viewer.ask(
+        """() => {
+            const [left, bottom, right, top] = gridtwin.network.bounds;
+            const map = gridtwin.map.map;
+            const {top: y0, left: x0} = map.getCanvas().getBoundingClientRect();
+            const corners = [[left, bottom], [left, top], [right, bottom], [right, top]].map(at => map.project(at));
+            const box = name => document.querySelector(name).getBoundingClientRect();
+            const within = ({x, y}, {left, right, top, bottom}) =>
+                x + x0 > left && x + x0 < right && y + y0 > top && y + y0 < bottom;
+            const boxes = ['#legend', '#panel', '#tools'].map(box);
+            return corners.filter(corner => boxes.some(each => within(corner, each))).length;
+        }"""
+    )
+    assert covered == 0
+
+
 # --- traces
 
 
@@ -131,13 +217,53 @@ def test_other_traces_are_in_a_list_and_say_what_they_found(show: Show, address:
     assert f"trace={kind}" in viewer.page.url
 
 
+def test_a_trace_is_told_by_feeder_and_its_link_copied(show: Show, address: str, normal: None) -> None:
+    viewer = show()
+    viewer.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    viewer.open(trace="downstream", **{"from": LINE})
+    request = {"kind": "downstream", "start": [LINE], "elements": False}
+    (told,) = httpx.post(f"{address}/api/traces", json=request).raise_for_status().json()["by_feeder"]
+    row = viewer.text("#trace-feeders tbody tr")
+    assert row.split("\t")[:2] == [told["name"], f"{told['customers']:,}"] and told["customers"] > 100
+    assert f"{told['counts']['Switch']:,} switches" in str(
+        viewer.page.get_attribute("#trace-feeders th button", "title")
+    )
+    viewer.page.click("#trace-link")
+    viewer.page.wait_for_selector("#notes :text('The link is copied')")
+    assert viewer.ask("navigator.clipboard.readText()") == viewer.page.url
+    viewer.page.click("#trace-feeders th button")
+    viewer.page.wait_for_selector(f"#card-title:text-is('{told['name']}')")
+
+
+def test_the_flow_of_a_trace_wanders_along_it_and_stands_still_for_who_wants_it(show: Show, normal: None) -> None:
+    chevrons = "gridtwin.map.map.getImage('gt-flow1').data.data.join()"
+    calm = show().open(trace="downstream", **{"from": LINE})
+    for layer in ("trace-flow1", "trace-flow-1"):
+        count = f"gridtwin.map.map.queryRenderedFeatures({{layers: ['{layer}']}}).length"
+        assert calm.go(11.378, 53.645, 14).ask(count) > 0
+    still = calm.ask(chevrons)
+    calm.page.wait_for_timeout(700)
+    assert calm.ask(chevrons) == still
+    calm.page.emulate_media(reduced_motion="no-preference")
+    calm.page.click("#trace-clear")
+    calm.page.go_back()
+    calm.page.wait_for_function(f"still => {chevrons} !== still", arg=still)
+    calm.page.click("#trace-clear")
+    assert not calm.ask("Boolean(gridtwin.map.map.getLayer('trace-flow1'))")
+
+
 @pytest.mark.parametrize(("label", "suffix"), [("CSV", "csv"), ("GeoJSON", "geojson")])
 def test_a_trace_is_taken_away_as_a_file(show: Show, label: str, suffix: str) -> None:
     viewer = show().open(trace="downstream", **{"from": LINE})
     with viewer.page.expect_download() as download:
         viewer.page.click(f"#trace button:text-is('{label}')")
     assert download.value.suggested_filename == f"downstream_MV3.101_Line_30.{suffix}"
-    assert LINE in Path(download.value.path()).read_text()
+    text = Path(download.value.path()).read_text()
+    assert LINE in text
+    if suffix == "csv":
+        rows = list(csv.DictReader(text.splitlines()))
+        assert sum(int(row["customers"] or 0) for row in rows) == viewer.number("#total-customers") > 100
+        assert {"AcLineSegment", "EnergyConsumer"} <= {row["class"] for row in rows}
 
 
 def test_a_trace_over_the_whole_country_is_drawn_where_tiles_show_cells(show: Show) -> None:
@@ -230,7 +356,8 @@ def test_back_to_normal_ends_the_outages(show: Show, address: str, normal: None)
     operated(address, BREAKER, opened=True)
     viewer = show().open()
     wait_for_outages(viewer.page, 1)
-    viewer.confirm("#outages")
+    told = viewer.confirm("#outages")
+    assert f"{viewer.ask('gridtwin.outages[0].customers'):,} customers supplied again" in told
     viewer.page.wait_for_selector("#outages h2:text-is('No outages')")
     assert viewer.text("#kpi-share") == "100 %"
 
@@ -356,6 +483,19 @@ def test_a_lost_connection_is_said_and_found_again(
         serve(twin, port=port)
         viewer.page.wait_for_selector("#live.on")
         assert viewer.text("#live") == "Live"
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for(show: Show) -> None:
+    viewer = show()
+    viewer.page.route("**/api/network", lambda route: route.abort())
+    viewer.page.goto(viewer.base)
+    viewer.page.wait_for_selector("#notes .error:has-text('The server does not answer')")
+    assert "Trying again" in viewer.text("#notes") and viewer.text("#live") == "No answer yet"
+    viewer.page.unroute("**/api/network")
+    viewer.settled()
+    assert viewer.page.locator("#notes .error").count() == 0 and viewer.drawn()["hexes"] > 50
+    assert all("net::ERR_FAILED" in error for error in viewer.errors)
+    viewer.errors.clear()
 
 
 # --- looks

@@ -146,6 +146,7 @@ def test_every_view_at_an_event_of_the_log(show: Show, address: str, history: li
     assert viewer.number("#kpi-out") == customers and viewer.number("#kpi-outages") == 1
     assert viewer.energized("lines", fed["id"]) == 0
     assert "Open, normally closed" in viewer.text("#card .badges")
+    assert viewer.text("#outages time") == "just begun"  # as it was then, not seen from now
     assert "This is the past" in viewer.text("#card .actions")
     assert f"revision={opened}" in viewer.page.url
     seen = httpx.get(f"{address}/api/network", params={"revision": opened}).json()

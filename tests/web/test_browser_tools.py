@@ -173,6 +173,34 @@ def test_findings_are_listed_and_marked_and_lead_there(show: Show, address: str)
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 0
 
 
+def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Show) -> None:
+    def finding(kind: str, severity: str, lng: float, **more: object) -> dict[str, object]:
+        place = {"lng": lng, "lat": 53.6}
+        return {"kind": kind, "severity": severity, "mrids": [LINE], "message": f"{kind} here.", **place, **more}
+
+    told = [
+        finding("phase_mismatch", "error", 11.3, repair={"message": "Give the line phase B."}),
+        finding("phase_mismatch", "warning", 11.4),
+        finding("unplaced", "info", 11.5),
+    ]
+    viewer = show(scheme="dark").open()
+    viewer.page.route("**/api/findings", lambda route: route.fulfill(json={"findings": told, "counts": {}}))
+    viewer.page.click("[data-tool=findings]")
+    viewer.page.wait_for_selector("#findings-title:text-is('3 findings')")
+    assert "Repair: Give the line phase B." in viewer.text("#findings-list li:first-child")
+    assert viewer.page.locator("#findings-list .repair").count() == 1
+    drawings = {viewer.page.locator("#findings-list small svg").nth(row).inner_html() for row in range(3)}
+    assert len(drawings) == 2  # one a kind
+    viewer.page.select_option("#findings-kind", "phase_mismatch")
+    viewer.page.wait_for_selector("#findings-title:text-is('2 of 3 findings')")
+    viewer.page.select_option("#findings-severity", "warning")
+    viewer.page.wait_for_selector("#findings-title:text-is('1 of 3 findings')")
+    viewer.settled().look("findings-chosen")
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 1
+    viewer.page.select_option("#findings-severity", "info")
+    assert "No finding is of this kind" in viewer.text("#findings")
+
+
 # --- the legend
 
 
@@ -227,6 +255,9 @@ def test_colours_tell_what_is_chosen(show: Show, address: str, normal: None, col
     after = colours_of(viewer, "lines")
     assert len(after) == 1 if colour == "phase" else len(after) > 2
     assert f"colour={colour}" in viewer.page.url
+    named = viewer.ask("JSON.stringify(gridtwin.map.map.getLayoutProperty('feeder-label', 'text-field'))")
+    assert {"feeder": "feeder", "voltage": "kv", "phase": "phases"}[colour] in named
+    assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['feeder-label']}).length") > 0
     viewer.page.select_option("#legend-colour", "supply")
     viewer.settled()
     assert colours_of(viewer, "lines") == before
