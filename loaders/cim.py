@@ -167,6 +167,8 @@ class _Reader:
         found = {}
         for name, values in self.model.extras.get(group, {}).items():
             plain = [values.get(key) for key in keys.tolist()]
+            if all(value is None for value in plain):
+                continue  # it is another class's
             if any(isinstance(value, str) for value in plain):
                 found[name] = column_of("text", [None if value is None else str(value) for value in plain])
             else:

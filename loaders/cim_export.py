@@ -53,7 +53,7 @@ def export_cim(
     HangingExport(export).write()
     writer.done()
     notes = [
-        f"{name.partition('.')[2]} of {len(mrids)} elements has characters that XML cannot hold, which were replaced "
+        f"{name.partition(':')[2]} of {len(mrids)} elements has characters that XML cannot hold, which were replaced "
         f"({', '.join(map(repr, mrids[:FIRST_IDS]))})"
         for name, mrids in writer.replaced.items()
     ]

@@ -170,7 +170,7 @@ class _Rows:
         for row, (own, mask, flag) in enumerate(zip(phases, opened, said, strict=bool(said))):  # type: ignore[call-overload]
             if flag is not None and bool(flag) != bool(own & mask):
                 what = f"{NORMAL_OPEN} is {self._values(NORMAL_OPEN)[row]!r}, which says otherwise: mend one of them"
-                raise self.layer.fail(row, "normal_open", flag, what)
+                raise self.layer.fail(row, "normal_open", bool(flag), what)
 
     def _points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Longitudes and latitudes, NaN where not placed."""

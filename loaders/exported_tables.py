@@ -50,7 +50,7 @@ def is_exported(source: Path) -> bool:
     if source.suffix.lower() == ".parquet":
         return importlib.util.find_spec("pyarrow") is not None and _parquet_is(source)
     if source.suffix.lower() == ".geojsonl":
-        return _OF_NODES <= _first_properties(source)
+        return _first_properties(source) >= {"layer", "class", "mrid"}
     layers = LayerSource(source)
     if len(layers.layers) == 1:
         (only,) = layers.layers
