@@ -61,6 +61,9 @@ Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
+MOST_BOXES = 256
+"""Cells whose tiles are found by their outlines, which takes some microseconds each the first time."""
+
 _RADIUS_MARGIN = 1.15
 """Circumradius of a cell over the average edge of its resolution, at most (1.10 measured)."""
 
@@ -89,9 +92,28 @@ class HexLevel:
     def __len__(self) -> int:
         return len(self.cells)
 
+    known: Floats
+    """float64 (4, cells): boxes that were asked for, else not a number."""
+
     def entries(self, positions: Longs) -> Longs:
         """Entries of `centres` of some cells."""
         return self.entry[positions].astype(np.int64)
+
+    def boxes(self, positions: Longs) -> Floats:
+        """float64 (4, n): left, top, right and bottom of cells in the unit square, x perhaps beyond it."""
+        for position in positions[np.isnan(self.known[0, positions])].tolist():
+            x, y = _ring(int(self.cells[position]))
+            self.known[:, position] = x.min(), y.min(), x.max(), y.max()
+        return self.known[:, positions]
+
+    def circles(self, positions: Longs) -> Floats:
+        """The same of circles around them."""
+        entry = self.entries(positions)
+        x, y = self.centres.x[entry].astype(np.int64), self.centres.y[entry].astype(np.int64)
+        _, lat = world_to_lnglat(x, y)
+        reach = _reach(self.resolution, lat)
+        circles: Floats = np.stack([x - reach, y - reach, x + reach, y + reach]) / WORLD
+        return circles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,18 +277,14 @@ class HexPyramid:
     def tiles_of(self, z: int, positions: Longs) -> tuple[Longs, Longs]:
         """Columns and rows of all tiles that show any of these cells of their level, and hardly any more.
 
-        Taken from the circle around each cell, some more than once.
+        Taken from the box around each cell, or the circle where they are many; some more than once.
         """
-        level = self.level(z)
-        entry = level.entries(positions)
-        x, y = level.centres.x[entry].astype(np.int64), level.centres.y[entry].astype(np.int64)
-        _, lat = world_to_lnglat(x, y)
-        bits = TileBox.of(z, 0, 0).shift + EXTENT_BITS
-        reach = _reach(level.resolution, lat) + (BUFFER << (bits - EXTENT_BITS))
-        count = 1 << z
-        low_x, low_y = (x - reach) >> bits, np.maximum((y - reach) >> bits, 0)
-        wide = np.minimum((x + reach) >> bits, low_x + count - 1) - low_x
-        high = np.minimum((y + reach) >> bits, count - 1) - low_y
+        level, count = self.level(z), 1 << z
+        left, top, right, bottom = (level.boxes if len(positions) <= MOST_BOXES else level.circles)(positions) * count
+        edge = (BUFFER + 1) / (1 << EXTENT_BITS)  # one unit for rounding
+        low_x, low_y = np.floor(left - edge).astype(np.int64), np.maximum(np.floor(top - edge).astype(np.int64), 0)
+        wide = np.minimum(np.floor(right + edge).astype(np.int64), low_x + count - 1) - low_x
+        high = np.minimum(np.floor(bottom + edge).astype(np.int64), count - 1) - low_y
         columns, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for step_x in range(int(wide.max(initial=-1)) + 1):
             for step_y in range(int(high.max(initial=-1)) + 1):
@@ -367,7 +385,8 @@ def _levels(
         entry = np.empty(len(cells), dtype=np.int32)
         entry[centres.row] = np.arange(len(cells), dtype=np.int32)
         totals = (customers, meters, transformers, line_km, rated_kva)
-        levels.append(HexLevel(resolution, cells, *totals, parent, centres, entry))
+        known = np.full((4, len(cells)), np.nan)
+        levels.append(HexLevel(resolution, cells, *totals, parent, centres, entry, known))
         cells = parents
         customers, meters, transformers = (_counted(parent, x, count) for x in (customers, meters, transformers))
         line_km, rated_kva = _summed(parent, line_km, count), _summed(parent, rated_kva, count)
