@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ import mapbox_vector_tile
 
 from benchmarks.http import NO_CACHE, WARM_CACHE, Row, chosen, load, served
 from benchmarks.peer_tables import columns, ending, fill
+from benchmarks.processes import cpu_seconds
 from benchmarks.tiles import city
 from tests.postgres import Postgres, private_postgres
 from tiles.export_plan import Plan, plan_tiles
@@ -52,9 +54,13 @@ Tile = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class PeerRow(Row):
-    """A run of wrk, or of an encoder alone. features_per_tile: mean of some of the tiles."""
+    """A run of wrk, or of an encoder alone. features_per_tile: mean of some of the tiles.
+
+    cpu_ms: processor time a tile of all processes that take part but wrk; a busy machine changes it little.
+    """
 
     features_per_tile: float = 0.0
+    cpu_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -193,12 +199,18 @@ def _free_port() -> int:
 
 
 def _fetched(url: str) -> bytes:
+    """One tile; waits for a server that has still to do what wrk asked of it before."""
     request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        if answer.status not in (200, 204):
-            raise RuntimeError(f"{url} answers {answer.status}")
-        data: bytes = answer.read()
-        return gzip.decompress(data) if answer.headers.get("Content-Encoding") == "gzip" else data
+    end = time.monotonic() + STARTS_WITHIN_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=STARTS_WITHIN_S) as answer:
+                data: bytes = answer.read()
+                return gzip.decompress(data) if answer.headers.get("Content-Encoding") == "gzip" else data
+        except urllib.error.HTTPError as error:
+            if error.code not in (408, 503) or time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def measured(
@@ -213,7 +225,9 @@ def measured(
         features = [_features(_fetched(base + path)) for path in asked_for[:COUNTED]]
         if cache == "warm":
             load(base, asked_for, seconds, CONNECTIONS)
+        begin, used = time.perf_counter(), cpu_seconds()
         rate, p50, p99, size, errors = load(base, asked_for, seconds, CONNECTIONS)
+        used = (cpu_seconds() - used) / (rate * (time.perf_counter() - begin))
         yield PeerRow(
             name,
             part.what,
@@ -225,6 +239,7 @@ def measured(
             round(size),
             errors,
             round(sum(features) / len(features), 1),
+            round(used * 1e3, 3),
         )
 
 
@@ -279,8 +294,8 @@ def run(
     store: Path, program: str, python: str, seconds: float, count: int, said: Callable[[str], None] = print
 ) -> list[PeerRow]:
     """All rows, of the peers that are given; each is said as soon as it is there."""
-    head = ("", "tiles", "cache", "tiles/s", "p50 ms", "p99 ms", "bytes/tile", "features", "errors")
-    said("{:16} {:13} {:6} {:>10} {:>9} {:>9} {:>11} {:>10} {:>7}".format(*head))
+    head = ("", "tiles", "cache", "tiles/s", "p50 ms", "p99 ms", "bytes/tile", "features", "CPU ms", "errors")
+    said("{:16} {:13} {:6} {:>10} {:>9} {:>9} {:>11} {:>10} {:>9} {:>7}".format(*head))
     rows: list[PeerRow] = []
 
     def keep(found: Iterator[PeerRow] | list[PeerRow]) -> None:
@@ -288,7 +303,8 @@ def run(
             rows.append(row)
             said(
                 f"{row.server:16} {row.what:13} {row.cache:6} {row.requests_per_s:10,.1f} {row.p50_ms:9.2f} "
-                f"{row.p99_ms:9.2f} {row.bytes_per_tile:11,.0f} {row.features_per_tile:10,.1f} {row.errors:7}"
+                f"{row.p99_ms:9.2f} {row.bytes_per_tile:11,.0f} {row.features_per_tile:10,.1f} {row.cpu_ms:9.3f} "
+                f"{row.errors:7}"
             )
 
     with private_postgres() as server, server.database() as database:
