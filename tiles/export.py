@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tiles.budget import COMPRESSED_LIMIT
 from tiles.cache import compress
 from tiles.export_archives import ARCHIVES, About
 from tiles.export_files import ExportError, replacing
@@ -165,18 +166,18 @@ def _maker(source: TileSource, snapshot: Snapshot, pyramid: Pyramid) -> Make:
     """What makes tiles; all that they share is made now."""
     if "hexes" in pyramid.tilesets:
         source.hexes.supply(snapshot)
-    layers = {"grid": pyramid.layers, "hexes": None}
 
     def make(chunk: Sequence[Address]) -> list[MadeTile]:
         made = []
         for number, z, x, y in chunk:
-            tiles = [
-                source.tile(tileset, z, x, y, snapshot, layers=layers[tileset])
-                for tileset in TILESETS
-                if pyramid.shows(tileset, z)
-            ]
-            data = compress(b"".join(tile.data for tile in tiles))
-            made.append((number, data, sum(tile.left_out for tile in tiles)))
+            at, shown = (z, x, y), [tileset for tileset in TILESETS if pyramid.shows(tileset, z)]
+            sums = b"".join(source.tile(each, *at, snapshot).data for each in shown if each != "grid")
+            if "grid" not in shown:
+                made.append((number, compress(sums), 0))
+                continue
+            room = COMPRESSED_LIMIT * 99 // 100 - len(compress(sums))  # together they are one tile
+            tile = source.tile("grid", *at, snapshot, layers=pyramid.layers, limit=room)
+            made.append((number, compress(tile.data + sums), tile.left_out))
         return made
 
     return make

@@ -93,13 +93,15 @@ class TileSource:
         trace: TraceLike | None = None,
         phases: int = phase_codes.ABC,
         keep: Keep | None = None,
+        limit: int | None = None,
     ) -> Tile:
         """One tile of a state of this network.
 
         layers: names of those wanted, all where None. trace: features outside it are left out, `depth` and `flow`
         added. phases: features with none of them are left out, and `energized` and `open` speak of them only. keep: by
-        layer, bool (rows,), which rows may be shown. The last three are for `grid`. Raises UnknownTileset,
-        UnknownLayer or TileAddressError.
+        layer, bool (rows,), which rows may be shown. limit: bytes of the compressed tile, COMPRESSED_LIMIT where None;
+        what does not fit is left out. The last four are for `grid`. Raises UnknownTileset, UnknownLayer or
+        TileAddressError.
         """
         if snapshot.network is not self.network:
             raise ValueError("the snapshot is of another network than the tiles")
@@ -117,9 +119,12 @@ class TileSource:
         wanted = [layer for layer in self.layers if layers is None or layer.name in layers]
         columns = None if trace is None else self.trace_columns(trace)
         parts = [_LayerTile.of(layer, TileBox.of(z, x, y), columns, phases, keep) for layer in wanted]
-        if z >= NAMES_ZOOM:
-            return Tile(b"".join(part.encode(snapshot, phases) for part in parts))
-        return _fitted(parts, snapshot, phases)
+        most = COMPRESSED_LIMIT if limit is None else limit
+        if z >= NAMES_ZOOM:  # where hardly any tile is too large
+            whole = b"".join(part.encode(snapshot, phases) for part in parts)
+            if _compressed(whole, most) <= most:
+                return Tile(whole)
+        return _fitted(parts, snapshot, phases, most)
 
     def tilejson(self, base_url: str, tileset: str, *, query: str = "", version: str = "1.0.0") -> dict[str, object]:
         """TileJSON 3.0; see `tiles.tilejson`. Raises UnknownTileset."""
@@ -190,10 +195,15 @@ class _LayerTile:
         return Part(self.layer.priority[entries], size, _FEATURE_BYTES[self.layer.name])
 
 
-def _fitted(layers: list[_LayerTile], snapshot: Snapshot, phases: int) -> Tile:
+def _compressed(data: bytes, limit: int) -> int:
+    """Bytes when compressed, at most; not looked at where the data is within the limit already."""
+    return len(data) if len(data) <= limit else len(igzip.compress(data, 1))
+
+
+def _fitted(layers: list[_LayerTile], snapshot: Snapshot, phases: int, limit: int) -> Tile:
     """The tile with as much as fits, and the layer `partial` saying of each layer how much does not."""
     parts = [layer.part() for layer in layers]
-    room = float(COMPRESSED_LIMIT)
+    room = float(limit)
     while True:
         kept = fit(parts, room)
         left_out = {
@@ -203,12 +213,10 @@ def _fitted(layers: list[_LayerTile], snapshot: Snapshot, phases: int) -> Tile:
         }
         shown = [layer.take(which) for layer, which in zip(layers, kept, strict=True)]
         data = b"".join([*(layer.encode(snapshot, phases) for layer in shown), _partial(left_out)])
-        if len(data) <= COMPRESSED_LIMIT:
+        compressed = _compressed(data, limit)
+        if compressed <= limit or not any(map(len, shown)):
             break
-        compressed = len(igzip.compress(data, 1))
-        if compressed <= COMPRESSED_LIMIT:
-            break
-        room *= 0.95 * COMPRESSED_LIMIT / compressed
+        room *= 0.95 * max(limit, 0) / compressed
     return Tile(data, sum(left_out.values()))
 
 

@@ -23,7 +23,7 @@ _DESCRIPTIONS = {
     "switches": "Switches, at terminal 1",
     "transformers": "Transformers, at their high-voltage end",
     "meters": "Usage points, or else energy consumers",
-    "partial": "One point for each layer of which this tile, below zoom 14, leaves something out",
+    "partial": "One point for each layer of which this tile leaves something out, so as not to be too large",
 }
 _PARTIAL = {"layer": "String: the layer that is not complete", "left_out": "Number: how many of it are left out"}
 
@@ -66,7 +66,7 @@ def _vector_layers(tileset: str) -> list[dict[str, object]]:
     if tileset == "hexes":
         return [_vector_layer("hexes", hexes.FIELDS, 0, HEXES_MAXZOOM)]
     described = [_vector_layer(name, fields, GRID_MINZOOM, MAX_ZOOM) for name, fields in layers.FIELDS.items()]
-    return [*described, _vector_layer("partial", _PARTIAL, GRID_MINZOOM, layers.NAMES_ZOOM - 1)]
+    return [*described, _vector_layer("partial", _PARTIAL, GRID_MINZOOM, MAX_ZOOM)]
 
 
 def _vector_layer(name: str, fields: Mapping[str, str], minzoom: int, maxzoom: int) -> dict[str, object]:

@@ -1,16 +1,24 @@
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pytest
+from pmtiles.reader import Reader as Archive
 
 from benchmarks.tiles import CENTRE, city
 from tests.tiles import reader
 from tests.tiles.grids import snapshot
+from tests.tiles.validator import problems
 from tests.web.conftest import Client
 from tiles.budget import COMPRESSED_LIMIT, Part, fit
 from tiles.cache import compress
+from tiles.export import Pyramid, export_pyramid
 from tiles.index import TileBox
 from tiles.mercator import lnglat_to_tile
 from tiles.source import TileSource
+from twin.components import CONNECTIVITY_NODE, ENERGY_CONSUMER, ENERGY_SOURCE, Table
 from twin.engine import Twin
+from twin.network import Network
 from web.app import create_app
 from web.settings import Settings
 
@@ -74,6 +82,67 @@ def test_a_tile_of_a_dense_network_stays_small_and_says_what_it_leaves_out(dense
     assert not dropped or max(kept) <= min(dropped), "nothing is left out that matters more than what stays"
     if z == 10:
         assert dropped and len(compress(tile.data)) > COMPRESSED_LIMIT * 0.6, "and not much more than has to be"
+
+
+@pytest.fixture(scope="module")
+def packed() -> TileSource:
+    """14,000 meters on a tile of zoom 14, each with an id and a name that do not compress."""
+    count = 14_000
+    random = np.random.default_rng(3)
+    names = ["".join(map(chr, each)) for each in random.integers(0x4E00, 0x9FFF, (2 * count + 2, 16)).tolist()]
+    lng, lat = (random.uniform(low, low + 0.01, count + 1) for low in CENTRE)
+    nodes = {"mrid": [f"n{row}" for row in range(count + 1)], "lng": lng, "lat": lat}
+    at = np.arange(count)
+    return TileSource(
+        Network.from_tables(
+            "packed",
+            {
+                "nodes": Table(CONNECTIVITY_NODE, nodes),
+                "sources": Table(ENERGY_SOURCE, {"mrid": ["grid"], "node": [0]}),
+                "consumers": Table(
+                    ENERGY_CONSUMER, {"mrid": names[:count], "name": names[count : 2 * count], "node": at}
+                ),
+            },
+        )
+    )
+
+
+@pytest.mark.parametrize("z", [10, 13, 14, 16])
+def test_names_and_ids_do_not_make_a_tile_too_large(packed: TileSource, z: int) -> None:
+    x, y = (int(part) for part in lnglat_to_tile(CENTRE[0] + 0.005, CENTRE[1] + 0.005, z))
+    tile = packed.tile("grid", z, x, y, snapshot(packed.network))
+    assert problems(tile.data) == []
+    assert len(compress(tile.data)) <= COMPRESSED_LIMIT
+    shown = reader.read(tile.data)
+    assert (tile.left_out > 0) == ("partial" in shown) == (z == 14)
+    if z == 14:
+        whole = len(packed.layers[-1].select(TileBox.of(z, x, y)).entries)
+        (said,) = shown["partial"].features
+        assert said.properties["left_out"] == tile.left_out == whole - len(shown["meters"].features)
+        assert len(compress(tile.data)) > COMPRESSED_LIMIT * 0.6
+
+
+@pytest.mark.parametrize("z", [10, 11, 12])
+def test_with_the_cells_in_it_an_exported_tile_is_no_larger(dense: TileSource, tmp_path: Path, z: int) -> None:
+    """What archives hold is one tile for all tilesets; it makes room for the cells, and says what it leaves out."""
+    state, path = snapshot(dense.network), tmp_path / "city.pmtiles"
+    exported = export_pyramid(dense, state, path, Pyramid.within(("grid", "hexes"), minzoom=z, maxzoom=z), cores=1)
+    archive = path.read_bytes()
+    archived = Archive(lambda offset, size: archive[offset : offset + size])
+    x, y = (int(part) for part in lnglat_to_tile(*CENTRE, z))
+    tile = archived.get(z, x, y)
+    assert tile is not None
+    assert len(tile) <= COMPRESSED_LIMIT
+    layers = reader.read(gzip.decompress(tile))
+    cells = dense.tile("hexes", z, x, y, state).data
+    assert layers["hexes"] == reader.read(cells)["hexes"]
+    alone = dense.tile("grid", z, x, y, state)
+    said = sum(int(each.properties["left_out"]) for each in layers["partial"].features) if "partial" in layers else 0
+    assert said >= alone.left_out
+    assert exported.left_out >= said
+    assert (exported.partial > 0) == (exported.left_out > 0)
+    if z == 10:
+        assert said > alone.left_out > 0, "the cells take room"
 
 
 def test_an_answer_says_what_its_tile_leaves_out(dense: TileSource) -> None:
