@@ -22,11 +22,13 @@ from starlette.responses import FileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from loaders.formats import read
 from tests.tiles.grids import town
 from tests.web.browser_viewer import launch
 from tests.web.conftest import Client, Connect
 from tiles.export import Pyramid, export_pyramid
 from tiles.export_journal import Journal
+from tiles.qgis import project
 from tiles.source import TileSource
 from twin.engine import Twin
 from twin.events import Operation
@@ -165,6 +167,12 @@ def test_an_unfinished_export_of_another_state(tmp_path: Path, store: Path, expo
         ("grid.pmtiles", ["--state", "past"], "state is 'past'; it must be current or normal"),
         ("grid.gpkg", ["--layers", "lines,poles"], "no layer 'poles'"),
         ("grid.gpkg", ["--tileset", "grid"], "--tileset is for tiles"),
+        ("grid.xml", ["--max-zoom", "12"], "--max-zoom is for tiles"),
+        ("grid.xml", ["--layers", "lines"], "--layers is for layers (.pmtiles, .mbtiles, .gpkg"),
+        ("grid.gpkg", ["--url", "http://x"], "--url is for QGIS projects (.qgs)"),
+        ("grid.qgs", ["--url", "grid.example"], "must be an http or https address"),
+        ("grid.qgs", ["--state", "normal"], "are none of"),
+        ("grid.qgs", ["--revision", "1"], "its server tells"),
     ],
 )
 def test_bad_words(tmp_path: Path, store: Path, export: Export, file: str, more: list[str], message: str) -> None:
@@ -226,6 +234,66 @@ def test_a_past_state_and_a_what_if(tmp_path: Path, network: Network, export: Ex
     code, _, said = export(path, tmp_path / "x.geojson", "--at", "yesterday")
     assert (code, "must be an instant" in said) == (2, True)
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.parametrize("ending", [".xml", ".rdf", ".cim.xml", ".gpkg", ".geojson"])
+def test_what_is_exported_loads_again(
+    tmp_path: Path, store: Path, network: Network, export: Export, ending: str
+) -> None:
+    path = tmp_path / f"grid{ending}"
+    code, out, said = export(store, path, "--json")
+    assert code == 0, said
+    made = json.loads(out)
+    assert made["bytes"] == path.stat().st_size
+    if ending in (".gpkg", ".geojson"):
+        assert made["features"]["nodes"] == len(network.nodes) and "meters" in made["features"]
+    else:
+        assert made["objects"]["ACLineSegment"] == len(network.lines)
+    assert made["notes"] == [
+        "the log of operations and what-ifs are in the store only",
+        "1 switches are not as they normally are: the file says so, and loads in the normal state",
+    ]
+    again, report = read(path)
+    assert again.model == network.model
+    assert any(note.startswith("1 switches ") for note in report.notes)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_part_says_that_it_is_one(tmp_path: Path, store: Path, export: Export) -> None:
+    code, out, said = export(store, tmp_path / "grid.gpkg", "--layers", "nodes,lines")
+    assert code == 0 and "nodes" in out
+    assert "It is a part of the network, without switches, transformers, sources, consumers" in said
+
+
+def test_a_killed_or_failed_export_of_cim_leaves_nothing(
+    tmp_path: Path, store: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grid.xml"
+    path.write_text("mine")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("web.commands.exporting.export_cim", full)
+    code, _, said = export(store, path, "--overwrite")
+    assert code == 2 and "grid.xml: cannot be written: No space left on device" in said
+    assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [([], "http://127.0.0.1:8080"), (["--url", "https://grid.example/a/"], "https://grid.example/a")],
+)
+def test_a_project_for_qgis(
+    tmp_path: Path, store: Path, network: Network, export: Export, words: list[str], address: str
+) -> None:
+    path = tmp_path / "grid.qgs"
+    code, _, said = export(store, path, *words)
+    assert code == 0
+    assert f"{path} shows {address}: `gridtwin serve {store}` before QGIS opens it." in said
+    assert path.read_bytes() == project(address, network.name, network.bounds)
+    code, out, _ = export(store, path, *words, "--overwrite", "--json")
+    assert (code, json.loads(out)["url"]) == (0, address)
 
 
 # --- what is served, and what a map shows -------------------------------------------------------------------------
