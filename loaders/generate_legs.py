@@ -33,10 +33,10 @@ NO_DEVICE, FUSE, LOAD_BREAK, RECLOSER = range(4)
 class Legs:
     """All by leg, but the last three by transformer, ordered by leg and along it.
 
-    start: int32, the intersection where it begins. end: int32, where it ends, -1 for a spur. xy0, xy1: float64
-    (legs, 2), its ends in metres. phases: uint8. trunk: bool. device: uint8, at its beginning. tie: int32, the number
-    of the tie at its end, -1 for none. transformers: int32, how many. below: int64, customers on it and beyond.
-    of: int32 (transformers,), the leg of each. along: float64 (transformers,), 0 … 1. customers: int32.
+    start: int32, the intersection where it begins. end: int32, where it ends, -1 for a spur and where nothing follows.
+    xy0, xy1: float64 (legs, 2), its ends in metres. phases: uint8. trunk: bool. device: uint8, at its beginning. tie:
+    int32, the number of the tie at its end, -1 for none. transformers: int32, how many. below: int64, customers on it
+    and beyond. of: int32 (transformers,), the leg of each. along: float64 (transformers,), 0 … 1. customers: int32.
     used: bool (intersections,), whether a feeder gets there at all.
     """
 
@@ -106,6 +106,9 @@ def legs(area: Territory, meters: int, rng: np.random.Generator) -> Legs:
     cut = ~spur & on_trunk & (graph.parent[start] >= 0)
     device[cut] = _sections(below[start[cut]], below[end[cut]], whole[start[cut]])
     kept = np.where(spur, (transformers > 0) | (tie >= 0), used[node_of])
+    leads_on = np.zeros(count, dtype=np.bool_)
+    leads_on[start[kept]] = True
+    end = np.where(spur | leads_on[node_of], end, -1)  # what leads nowhere else ends at its last transformer
     number = np.cumsum(kept, dtype=np.int32) - 1
     along = _along(of, transformers, spur | (tie >= 0), rng)
     return Legs(
@@ -119,7 +122,7 @@ def legs(area: Territory, meters: int, rng: np.random.Generator) -> Legs:
         tie[kept],
         transformers[kept].astype(np.int32),
         np.where(spur, on_leg, below[node_of])[kept],
-        used,
+        used & (root | leads_on),
         number[of],
         along,
         sizes,

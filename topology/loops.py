@@ -1,6 +1,6 @@
 """Loops: cycle basis, parallel sources, radiality, bridges, and what hangs on each branch alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Literal
@@ -17,7 +17,7 @@ from topology.jit import exercise
 from topology.masks import ABC, Flags, Ints, Longs, Masks, as_ints, as_masks
 from topology.results import NONE
 
-__all__ = ["Loop", "bridges", "exclusive_weight", "find_loops", "is_radial"]
+__all__ = ["Loop", "bridges", "exclusive_weight", "find_loops", "is_radial", "loop_blocks", "source_paths"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +43,51 @@ def find_loops(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> list[
     """
     conducting = as_masks(conducting, graph.branch_count, "conducting")
     sources = as_masks(sources, graph.node_count, "sources")
+    return _merged(
+        (loop, bits)
+        for phase, bits in phase_groups(ABC, conducting, sources)
+        for loop in (*_cycles(graph, conducting, phase), *_between_sources(graph, conducting, sources, phase))
+    )
+
+
+def source_paths(graph: Graph, conducting: ArrayLike, sources: ArrayLike) -> list[Loop]:
+    """Only the paths of `find_loops`, each `parallel_sources`."""
+    conducting = as_masks(conducting, graph.branch_count, "conducting")
+    sources = as_masks(sources, graph.node_count, "sources")
+    return _merged(
+        (path, bits)
+        for phase, bits in phase_groups(ABC, conducting, sources)
+        for path in _between_sources(graph, conducting, sources, phase)
+    )
+
+
+def loop_blocks(graph: Graph, conducting: ArrayLike, merged: ArrayLike) -> list[Ints]:
+    """The branches, ascending, of every block that holds a cycle; what is the same in several phases once.
+
+    merged: uint8 (nodes,), phases in which nodes count as one, all of them together. A block with as many branches as
+    nodes is one cycle; each further branch is one more.
+    """
+    conducting = as_masks(conducting, graph.branch_count, "conducting")
+    merged = as_masks(merged, graph.node_count, "merged")
+    found: dict[bytes, Ints] = {}
+    for phase, _ in phase_groups(ABC, conducting, merged):
+        blocks = grow(graph, conducting, merged, phase, everywhere=True)
+        inside = np.flatnonzero(blocks.branch_block >= 0)
+        inside = inside[blocks.cyclic[blocks.branch_block[inside]]]
+        order = np.argsort(blocks.branch_block[inside], kind="stable")
+        starts = np.flatnonzero(np.diff(blocks.branch_block[inside][order])) + 1
+        for branches in np.split(inside[order], starts) if len(inside) else ():
+            found[branches.tobytes()] = as_ints(branches)
+    return sorted(found.values(), key=lambda branches: branches.tolist())
+
+
+def _merged(loops: Iterable[tuple[Loop, int]]) -> list[Loop]:
+    """The same loop of several phases is one; with each come the phases that it was found for."""
     merged: dict[tuple[str, frozenset[int]], Loop] = {}
-    for phase, bits in phase_groups(ABC, conducting, sources):
-        for loop in (*_cycles(graph, conducting, phase), *_between_sources(graph, conducting, sources, phase)):
-            key = loop.kind, frozenset(loop.branches.tolist())
-            known = merged.get(key)
-            merged[key] = replace(known or loop, phases=bits | (known.phases if known else 0))
+    for loop, bits in loops:
+        key = loop.kind, frozenset(loop.branches.tolist())
+        known = merged.get(key)
+        merged[key] = replace(known or loop, phases=bits | (known.phases if known else 0))
     return sorted(merged.values(), key=lambda loop: (loop.kind, loop.block, sorted(loop.branches.tolist())))
 
 
@@ -203,4 +242,5 @@ def _exercise() -> None:
     for graph, conducting, sources in small_states():
         for fed in (sources, np.array([7, 0, 1, 0, 0], np.uint8)):
             find_loops(graph, conducting, fed)
+            loop_blocks(graph, conducting, fed)
             exclusive_weight(graph, conducting, fed, np.arange(6), [7] * 5, [1] * 5)

@@ -18,6 +18,8 @@ Extras = Mapping[str, NDArray[Any]]
 PLACED_FROM = "placed_from"
 """Extra column of nodes: `neighbours` where the coordinates are not the source's, but worked out from theirs."""
 NEIGHBOURS = "neighbours"
+REPEATED_ID = "repeated_id"
+"""Extra column of any class: the id that the source gives to several elements, of which all but one were renamed."""
 
 MOST = 100
 """How many a table may have."""

@@ -28,6 +28,15 @@ OPERATIONS: Schema = {
     **array(record({"mrid": TEXT, "open": FLAG}, {"phases": PHASES}, closed=True)),
     "minItems": 1,
 }
+REPAIR: Schema = {
+    "oneOf": [
+        {"type": "null"},
+        record(
+            {"text": TEXT, "operation": {"type": ["object", "null"], "description": "for a program: docs/findings.md"}}
+        ),
+    ],
+    "description": "what would mend it, where that can be said",
+}
 SCENARIO = {
     "id": TEXT,
     "name": TEXT,
@@ -180,6 +189,7 @@ SCHEMAS: Mapping[str, Schema] = {
                         "mrids": array(TEXT),
                         "message": TEXT,
                         **PLACE,
+                        "repair": REPAIR,
                     }
                 )
             ),

@@ -338,7 +338,7 @@ def test_a_broken_value_is_named(source, mapping, broken, message):
         (
             'hours = ["hours", "more"]',
             'Hours = "hours"',
-            r"layers.houses\] keep: the extra column 'Hours' needs a name",
+            "keep: the extra column 'Hours' needs a name",
         ),
         ('hours = ["hours", "more"]', 'mrid = "hours"', "'mrid' has the name of a column that is there already"),
         ('hours = ["hours", "more"]', "hours = [1]", r"keep.hours is \[1\]; a column's name"),

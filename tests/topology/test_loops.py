@@ -10,7 +10,7 @@ import pytest
 from tests import oracles
 from tests.topology.grids import Grid
 from tests.topology.test_trace import PARTS, networks
-from topology.loops import bridges, exclusive_weight, find_loops, is_radial
+from topology.loops import bridges, exclusive_weight, find_loops, is_radial, loop_blocks, source_paths
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -56,6 +56,30 @@ def test_cycle_basis_and_bridges(part):
                 ends = Counter(end for b in loop.branches.tolist() for end in (plain[1][b], plain[2][b]))
                 assert set(ends.values()) == {2}
                 assert loop.sources.size == 0
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_blocks_and_paths_are_those_of_the_loops(part):
+    for seed, graph, plain, conducting, sources in networks(part, nodes=9, extra=7):
+        loops = find_loops(graph, conducting, sources)
+        paths = [loop for loop in loops if loop.kind == "parallel_sources"]
+        for one, other in zip(source_paths(graph, conducting, sources), paths, strict=True):
+            assert (one.kind, one.phases, one.branches.tolist()) == (other.kind, other.phases, other.branches.tolist())
+        rng = random.Random(seed)
+        merged = [7 if rng.random() < 0.2 else 0 for _ in range(graph.node_count)]
+        expected = set()
+        for phase in oracles.PHASES:
+            halves = nx.Graph()
+            for branch in range(graph.branch_count):
+                u, v = ("merged" if merged[end] else end for end in (plain[1][branch], plain[2][branch]))
+                if plain[3][branch] & phase and plain[1][branch] != plain[2][branch]:
+                    halves.add_edges_from([(u, (branch,)), ((branch,), v)])
+            for block in nx.biconnected_components(halves):
+                branches = sorted(each[0] for each in block if isinstance(each, tuple))
+                if len(branches) > 1 or all(merged[plain[end][branches[0]]] for end in (1, 2)):
+                    expected.add(tuple(branches))
+        found = loop_blocks(graph, conducting, merged)
+        assert {tuple(branches.tolist()) for branches in found} == expected and len(found) == len(expected)
 
 
 def independent(vectors):
