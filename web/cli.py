@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Iterable
 
 import typer
 
@@ -20,18 +22,7 @@ from twin.transitions import SwitchingError
 from twin.views import ScenarioMoved, ViewError
 from web import console, server
 from web.access import AccessError
-from web.commands.bench import bench
-from web.commands.copying import copy
-from web.commands.exporting import export
-from web.commands.generating import generate
-from web.commands.loading import load
-from web.commands.looking import check, history, info
 from web.commands.options import BAD_INPUT
-from web.commands.serving import demo, serve
-from web.commands.switching import switch
-from web.commands.tokens import token
-from web.commands.tracing import trace
-from web.commands.warming import warm_up
 from web.settings import SettingsError
 
 BAD = (
@@ -56,20 +47,49 @@ BAD = (
 )
 """What is the caller's to mend: one sentence, and exit code 2."""
 
-app = typer.Typer(
-    help="A digital twin of an electric distribution network: load, check, trace, switch, export, serve.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (load, generate, check, info, history, trace, switch, copy, export, bench, serve, demo, token, warm_up):
-    app.command()(command)
+COMMANDS = {
+    "load": "loading",
+    "generate": "generating",
+    "check": "looking",
+    "info": "looking",
+    "history": "looking",
+    "trace": "tracing",
+    "switch": "switching",
+    "copy": "copying",
+    "export": "exporting",
+    "bench": "bench",
+    "serve": "serving",
+    "demo": "demo",
+    "token": "tokens",
+    "warm-up": "warming",
+}
+"""Each command, and the module of `web.commands` that has it under the same name."""
+
+
+def app_of(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands; imports what they need, which takes seconds for some."""
+    app = typer.Typer(
+        help="A digital twin of an electric distribution network: load, check, trace, switch, export, serve.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_nothing)  # so that a single command keeps its name
+    for name in names:
+        module = importlib.import_module(f"web.commands.{COMMANDS[name]}")
+        app.command(name)(getattr(module, name.replace("-", "_")))
+    return app
+
+
+def _nothing() -> None:
+    pass
 
 
 def main() -> None:
     """Entry point: bad input becomes one sentence and exit code 2."""
+    asked = sys.argv[1:2]
     try:
-        app()
+        app_of(asked if asked and asked[0] in COMMANDS else COMMANDS)()
     except BAD as error:
         console.say(f"gridtwin: {redacted(str(error))}")
         sys.exit(BAD_INPUT)

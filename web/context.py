@@ -21,6 +21,7 @@ from web.errors import Gone
 from web.files import File
 from web.guard import make_access
 from web.kept import Kept
+from web.later import load_all
 from web.lineage import lineage
 from web.live_tiles import LiveTiles
 from web.metrics import Metrics
@@ -69,6 +70,7 @@ class Context:
         jit.warm_up()
         self.tiles.warm_up()
         self.search_index(self.twin.network)
+        load_all()
 
     def close(self) -> None:
         """Stops listening to the twin and ends the threads; the twin stays open."""

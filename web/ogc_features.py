@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from tiles.attributes import LAYER_NAMES
 from tiles.cql2_values import Column, Places, Truth, evaluate
 from tiles.filter import Filter, tile_filter
-from tiles.frames import frame
 from tiles.source import TileSource
 from tiles.within import rows_within
 from twin.components import ENERGY_CONSUMER, TEXT, USAGE_POINT
@@ -22,10 +21,12 @@ from twin.mrids import UnknownMrid
 from twin.network import Network
 from twin.outages import Outage, outages
 from twin.state import Snapshot
+from web.later import later
 from web.ogc import OUTAGES
 from web.ogc_collections import properties
 from web.ogc_parameters import Bounds, Interval, ItemsAsked
 
+frame = later("tiles.frames", "frame")
 MARGIN = 1e-4
 """Degrees, about 10 m, by which the box of an outage is wider than its nodes."""
 

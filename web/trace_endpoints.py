@@ -9,7 +9,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tiles.trace_package import trace_package
 from twin.mrids import UnknownMrid
 from twin.trace_request import CHOICES, FLAGS, MRID_LISTS, N_LIMIT, TEXTS
 from twin.traces import ElementsWanted, TraceError, TraceRequest, TraceResult
@@ -17,6 +16,7 @@ from twin.transitions import SwitchingError
 from web.context import context
 from web.errors import AnswerTooLarge, InvalidValue, Located
 from web.fields import Query, accepted, kind_of, pointer, read_json
+from web.later import later
 from web.links import base_url
 from web.responses import JSON, body_response, encoding_of, etag_matches, etag_of, not_modified, to_json
 
@@ -24,6 +24,7 @@ GEOJSON = "application/geo+json"
 CSV = "text/csv"
 GEOPACKAGE = "application/geopackage+sqlite3"
 OFFERED = (JSON, GEOJSON, CSV, GEOPACKAGE)
+trace_package = later("tiles.trace_package", "trace_package")
 
 _TEXTS = ("phases", *TEXTS, *(name for name in CHOICES if name != "terminal"))
 _BATCH = ("open", "close", "operations")

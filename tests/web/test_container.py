@@ -26,7 +26,7 @@ import typer
 from tests.ports import free_port
 from tests.postgres import TEMPLATE, Postgres
 from tests.web.dockerfile import ROOT, Stage, build, container, context_files, instructions
-from web.cli import app
+from web.cli import app_of
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORE = (ROOT / ".dockerignore").read_text(encoding="utf-8")
@@ -179,7 +179,7 @@ def test_services_wait_for_each_other() -> None:
 )
 def test_the_services_commands_are_ours(name: str, environment: dict[str, str]) -> None:
     command, *words = composed(**environment)["services"][name]["command"]
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app_of())
     given = group.commands[command].make_context(command, words).params  # type: ignore[attr-defined]
     if name == "server":
         assert (given["host"], given["token_file"]) == ("0.0.0.0", "/access/tokens.txt")
@@ -209,6 +209,41 @@ def test_the_container_starts_with_what_was_compiled(tmp_path: Path) -> None:
     assert done.returncode == 2 and "mount a tmpfs at /tmp" in done.stderr
 
 
+# --- the wheel ------------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_serves_from_a_bare_environment(tmp_path: Path) -> None:
+    """What the image is made of, without anything of the checkout; kernels run as Python, for compiling takes long."""
+    uv, python = tool("uv"), str(tmp_path / "venv" / "bin" / "python")
+    install = [uv, "pip", "install", "--quiet", "--python", python]
+    for command in (
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
+        [uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")],
+        [*install, "--require-hashes", "-r", "requirements/image.txt"],
+    ):
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([*install, "--no-deps", *(tmp_path / "dist").glob("*.whl")], cwd=tmp_path, check=True)
+    environment = {
+        "PATH": f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin",
+        "NUMBA_DISABLE_JIT": "1",
+        "HOME": str(tmp_path),
+    }
+
+    def gridtwin(*words: str) -> str:
+        done = subprocess.run(["gridtwin", *words], cwd=tmp_path, env=environment, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    gridtwin("generate", "--meters", "20", "--store", "town.gpkg")
+    token = gridtwin("token", "tokens.txt", "--name", "admin", "--scope", "admin")
+    port = free_port()
+    command = ["gridtwin", "serve", "town.gpkg", f"--port={port}", "--token-file=tokens.txt"]
+    with running(command, cwd=tmp_path, env=environment) as process:
+        wait_until_ready(f"http://127.0.0.1:{port}", process)
+        smoke(f"http://127.0.0.1:{port}", token)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
 # --- the steps themselves -------------------------------------------------------------------------------------------
 
 
@@ -223,9 +258,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """A container for as long as the block lasts; gives its first process' parent."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A server for as long as the block lasts; where it is a container, its first process' parent."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     try:
         yield process
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from twin.engine import Twin
 from twin.events import SwitchOperated
 from twin.geopackage import GeoPackageStore
 from twin.network import Network
-from web.server import ServerError, listen
+from web.server import ServerError, allow_files, listen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,3 +142,86 @@ def test_ipv6_works_where_there_is_any() -> None:
         return  # the machine has none
     with listener:
         assert listener.getsockname()[0] == "::1"
+
+
+POST = b"POST /api/switching HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+@contextmanager
+def stuck(url: str) -> Iterator[None]:
+    """A request under way whose body never comes."""
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=20) as connection:
+        connection.sendall(POST % 9 + b"{")
+        assert httpx.get(f"{url}/healthz").status_code == 200  # the server has seen it
+        yield
+
+
+def ask_for_ever(url: str) -> None:
+    while True:
+        httpx.get(f"{url}/healthz")
+
+
+def test_a_stopping_server_answers_what_it_was_asked_and_ends_streams(store_path: Path) -> None:
+    """A slow request in flight is answered whole; a stream ends with what says when to come back."""
+    with process(store_path) as (server, url):
+        port = int(url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as slow,
+            httpx.Client(timeout=20) as http,
+            http.stream("GET", f"{url}/api/stream") as stream,
+        ):
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            body = b'{"operations": [{"mrid": "SW1", "open": true}]}'
+            slow.sendall(POST % len(body) + body[:10])
+            assert httpx.get(f"{url}/healthz").status_code == 200  # the server has seen the first part
+            server.send_signal(signal.SIGTERM)
+            assert list(lines)[-1] == ""
+            slow.sendall(body[10:])
+            answer = b"".join(iter(lambda: slow.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
+        said, complained = server.communicate(timeout=20)
+    assert (said, complained, server.returncode) == ("closed\n", "", 0)
+    with Twin.from_store(GeoPackageStore(store_path)) as twin:
+        assert twin.revision == 2
+
+
+def test_a_stopping_server_does_not_wait_for_ever(store_path: Path) -> None:
+    with process(store_path) as (server, url), stuck(url):
+        server.send_signal(signal.SIGTERM)
+        said, _ = server.communicate(timeout=20)
+    assert (said, server.returncode) == ("closed\n", 0)
+
+
+def test_a_second_signal_ends_the_server_at_once(store_path: Path) -> None:
+    with process(store_path) as (server, url), stuck(url):
+        server.send_signal(signal.SIGTERM)
+        with pytest.raises(httpx.TransportError):
+            ask_for_ever(url)  # until it has heard the first: then it takes no connections
+        server.send_signal(signal.SIGTERM)
+        said, complained = server.communicate(timeout=20)
+    assert (said, complained, server.returncode) == ("", "", 128 + signal.SIGTERM)
+
+
+def test_a_process_waits_no_longer_for_threads_than_it_is_told(tmp_path: Path) -> None:
+    program = (
+        "import threading, time; from web.server import leave_within; leave_within(0.2); "
+        "threading.Thread(target=time.sleep, args=(60,)).start(); print('done', flush=True)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, timeout=30, check=True
+    )
+    assert ended.stdout == b"done\n"
+
+
+def test_a_server_may_open_as_many_files_as_it_has_connections() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+        allow_files(500)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (500, before[1])
+        allow_files(400)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 500
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

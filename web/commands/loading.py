@@ -18,7 +18,8 @@ from twin.postgis_url import redacted
 from twin.stores import open_store
 from twin.validation import findings
 from web import console
-from web.commands.options import AsJson, Author, Crs, Format, IfEmpty, Note, holds_network, login_name
+from web.commands.options import AsJson, Author, IfEmpty, Note, holds_network, login_name
+from web.commands.source_options import Crs, Format
 
 StoreOption = Annotated[str, typer.Option("--store", help="Where to keep it: grid.gpkg, or postgresql://…")]
 

@@ -14,7 +14,8 @@ from twin.summary import summary
 from twin.validation import Finding, findings
 from web import console
 from web.commands.loading import read
-from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, Crs, Format, StoreUrl, opened
+from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, StoreUrl, opened
+from web.commands.source_options import Crs, Format
 
 SourceOrStore = Annotated[
     str, typer.Argument(help="A store (grid.gpkg, postgresql://…), or a source that `load` reads")

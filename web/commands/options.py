@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from loaders import formats
 from twin.engine import Twin
 from twin.postgis_url import redacted
 from twin.store import StoreMissing
@@ -22,11 +21,6 @@ SHOWN = 20
 
 StoreUrl = Annotated[
     str, typer.Argument(metavar="STORE", help="A GeoPackage file (grid.gpkg), or a PostGIS database (postgresql://…)")
-]
-Format = Annotated[str, typer.Option("--format", help=f"auto, or the name of a format: {formats.NAMES}")]
-Crs = Annotated[
-    str | None,
-    typer.Option(help="Coordinate system of a source that does not say it: EPSG:25832", metavar="EPSG:n"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON")]
 Note = Annotated[str, typer.Option(help="Kept in the log")]

@@ -1,22 +1,17 @@
-"""`gridtwin serve` and `gridtwin demo`."""
+"""`gridtwin serve`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from loaders.simbench import packaged_folder
 from twin.engine import Twin
 from web import console, server
 from web.app import create_app
-from web.commands.loading import keep, read, show_report
 from web.commands.options import StoreUrl, opened
 from web.commands.serving_together import serve_together
 from web.settings import PREFIX, Settings, read_settings
-
-DEMO_STORE = Path("gridtwin-demo.gpkg")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 where left out")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 8080 where left out; 0 takes any that is free")]
@@ -73,23 +68,12 @@ def serve(
     settings = read_settings(given, assigned or ())
     if workers > 1:
         raise typer.Exit(serve_together(store, settings, workers))
+    serve_store(store, settings)
+
+
+def serve_store(store: str, settings: Settings) -> None:
+    """Serves a store with this process until interrupted."""
     with opened(store, write=True) as twin:
-        _serve(twin, settings)
-    server.leave_within(server.LEAVE_S)
-
-
-def demo(
-    store: Annotated[Path, typer.Option(help="Where to keep the demo network")] = DEMO_STORE,
-    host: Host = None,
-    port: Port = None,
-) -> None:
-    """Load a real network (SimBench, 105,615 nodes from 380 kV to 0.4 kV) once, and serve it."""
-    settings = read_settings({"host": host, "port": port})
-    if not store.exists():
-        network, report = read(packaged_folder(), "simbench")
-        keep(network, str(store), "demo")
-        show_report(report)
-    with opened(str(store), write=True) as twin:
         _serve(twin, settings)
     server.leave_within(server.LEAVE_S)
 
