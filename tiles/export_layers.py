@@ -14,6 +14,7 @@ import orjson
 import pandas as pd
 import pyogrio
 import shapely
+from pandas.api.types import is_numeric_dtype
 
 from tiles.export_files import ExportError, replacing
 from tiles.export_tables import EXPORT_NAMES, numbers_apart, table_frame
@@ -63,6 +64,7 @@ def export_layers(
     for name in wanted:
         progress(name)
         frames.append(table_frame(network, snapshot, name, apart))
+        _refuse_nul(path, name, frames[-1])
     progress("writing")
     with replacing(path) as unfinished:
         try:
@@ -70,6 +72,17 @@ def export_layers(
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
             raise ExportError(f"{path}: cannot be written: {error}") from error
     return {name: len(each) for name, each in zip(wanted, frames, strict=True)}
+
+
+def _refuse_nul(path: Path, layer: str, frame: geopandas.GeoDataFrame) -> None:
+    """Readers of tables end text there, and say nothing."""
+    for column in frame.columns.drop("geometry"):
+        if is_numeric_dtype(frame[column]):
+            continue
+        for row, text in enumerate(frame[column]):
+            if isinstance(text, str) and "\0" in text:
+                mrid = frame["mrid"].iloc[row]
+                raise ExportError(f"{path}: layer {layer}: {column} of {mrid!r} has a NUL, which no such file can hold")
 
 
 def _geopackage(path: Path, names: Sequence[str], frames: Frames) -> None:

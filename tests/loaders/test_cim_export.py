@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tracemalloc
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from loaders.cim import read_cim
 from loaders.cim_export import export_cim
 from loaders.cim_export_xml import _PARTS, element_id, part_id
 from loaders.cim_schema import CIM, EXTENSION, EXTRA
+from loaders.generate import generate
 from tests.tiles.grids import snapshot, town
 from tests.twin.networks import draw
 from twin.components import Table
@@ -155,6 +157,34 @@ def test_mrids_that_readers_would_shorten_are_kept(tmp_path):
     path: Path = tmp_path / "odd.xml"
     path.write_bytes(exported(network))
     assert read_cim(path)[0].model == network.model
+
+
+class Nowhere(io.RawIOBase):
+    """Counts bytes, and keeps none."""
+
+    size = 0
+
+    def write(self, data: object) -> int:
+        self.size += len(data)  # type: ignore[arg-type]
+        return len(data)  # type: ignore[arg-type]
+
+
+def test_memory_does_not_grow_with_the_file():
+    sizes, peaks = [], []
+    for meters in (2000, 8000):
+        network, _ = generate(meters)
+        state = snapshot(network)
+        export_cim(network, state, Nowhere())  # what the network remembers of itself is there now
+        stream = Nowhere()
+        tracemalloc.start()
+        try:
+            export_cim(network, state, stream)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        sizes.append(stream.size)
+    assert sizes[1] > 3.5 * sizes[0] > 3.5 * 4e6
+    assert peaks[1] < 1.5 * peaks[0] and peaks[1] < 16e6, (sizes, peaks)
 
 
 def test_another_networks_state_is_refused():

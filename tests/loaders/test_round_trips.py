@@ -7,8 +7,11 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import orjson
+import pandas as pd
+import pyogrio
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -23,6 +26,7 @@ from tests.tiles.grids import snapshot, town
 from tests.topology.grids import CASES
 from tests.twin.networks import rng_network, table_of
 from tests.twin.test_trace_cases import network_of
+from tiles.export_files import ExportError
 from tiles.export_layers import TABLES, export_layers
 from tiles.export_tables import EXPORT_NAMES
 from twin.components import COMPONENTS, ENERGY_SOURCE, Table
@@ -388,6 +392,40 @@ def test_a_part_of_a_network_is_no_network(tmp_path):
     )
     with pytest.raises(LoadError, match="say with --mapping what they are"):
         read(tmp_path / "part.gpkg")
+
+
+@pytest.mark.parametrize("ending", [".gpkg", ".parquet"])
+def test_an_export_in_another_coordinate_system(tmp_path, ending):
+    network, one, two = town(3), tmp_path / f"one{ending}", tmp_path / f"two{ending}"
+    write(network, one)
+    if ending == ".parquet":
+        geopandas.read_parquet(one).to_crs("EPSG:25832").to_parquet(two)
+    else:
+        for name in EXPORT_NAMES:
+            layer = geopandas.read_file(one, layer=name).to_crs("EPSG:25832")
+            layer.to_file(two, layer=name)
+        pyogrio.write_dataframe(pd.DataFrame({"note": ["x"]}), two, layer="notes", append=True)
+    again, report = read(two)
+    assert np.allclose(again.node_lnglat, network.node_lnglat, rtol=0, atol=1e-8, equal_nan=True)
+    assert [found for found in differences(network, again) if found not in ("nodes.lng", "nodes.lat")] == []
+    others = {each.kind: each.reason for each in report.skipped if each.kind != "meters"}
+    assert others == ({"notes": "this layer is none of the model's"} if ending == ".gpkg" else {})
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_control_characters_in_layers(tmp_path, ending):
+    network = town(3)
+    lines = network.lines
+    for text, refused in (("a\x01\x1f\x7fb", False), ("a\0b", True)):
+        circuit = np.array([text] * len(lines))
+        tables = dict(network.tables) | {"lines": lines.take(np.arange(len(lines)), circuit=circuit)}
+        odd = Network.from_tables("odd", tables, network.line_geometry)
+        if not refused:
+            check(odd, tmp_path, ending)
+            continue
+        with pytest.raises(ExportError, match=r"layer lines: circuit of 'l\d+' has a NUL"):
+            write(odd, tmp_path / f"three{ending}")
+        assert not (tmp_path / f"three{ending}").exists()
 
 
 def test_a_coordinate_system_is_refused(tmp_path):
