@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loaders.report import LoadError
+from loaders.text_files import decoded, ends_open, shortened
 from twin.components import TEXT, among
 
 FIRST_DATA_LINE = 2
@@ -25,25 +27,34 @@ class CsvTable:
         self.null = null
         if not path.is_file():
             raise LoadError(f"{path} is missing; this format needs it")
+        data = path.read_bytes()
+        self.ends_open = ends_open(data)
+        """Whether its last line has no end, as where a file was cut off."""
+        text = io.StringIO(decoded(data, str(path)))
         try:
-            frame = pd.read_csv(
-                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8", skip_blank_lines=False
-            )
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise LoadError(f"{path} cannot be read as text separated by {separator!r}: {error}") from error
+            frame = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False)
+        except pd.errors.EmptyDataError as error:
+            raise LoadError(f"{path} line 1: the names of columns, separated by {separator!r}, are needed") from error
+        except pd.errors.ParserError as error:
+            what = " ".join(str(error).split())
+            raise LoadError(f"{path} cannot be read as text separated by {separator!r}: {what}") from error
         self._frame, self._lines = _whole_rows(frame, path)
         for column in required:
-            if column not in self._frame.columns:
-                has = ", ".join(self._frame.columns)
-                raise LoadError(f"{path} has no column {column!r}; it has {has}")
+            self._check_column(column)
 
     def __len__(self) -> int:
         return len(self._frame)
 
     def raw(self, column: str) -> NDArray[Any]:
-        """object (rows,): the text as it stands, `null` as the empty text."""
+        """object (rows,): the text as it stands, `null` as the empty text. Raises LoadError for no such column."""
+        self._check_column(column)
         values: NDArray[Any] = self._frame[column].to_numpy(dtype=object)
         return np.where(values == self.null, "", values)
+
+    def _check_column(self, column: str) -> None:
+        if column not in self._frame.columns:
+            has = shortened(", ".join(self._frame.columns))
+            raise LoadError(f"{self.path} line 1 has no column {column!r}; it has {has}")
 
     def text(self, column: str) -> NDArray[Any]:
         """StringDType (rows,)."""
@@ -59,7 +70,7 @@ class CsvTable:
 
     def fail(self, row: int, column: str, what: str) -> LoadError:
         """The error for one value; raise it."""
-        return LoadError.at(self.path, self.line(row), column, self._frame[column].iloc[row], what)
+        return LoadError.at(self.path, self.line(row), column, shortened(self._frame[column].iloc[row]), what)
 
     def ids(self, column: str = "id") -> NDArray[Any]:
         """Text that must be there and differ from row to row."""
@@ -103,7 +114,10 @@ class CsvTable:
     def rows_of(self, column: str, target: CsvTable, *, key: str = "id", needed: bool = True) -> NDArray[np.int32]:
         """int32 (rows,): row of the target table that each value names, -1 where not given and not needed."""
         values = pd.Series(self.raw(column))
-        rows = pd.Index(target.raw(key)).get_indexer(values)
+        index = pd.Index(target.raw(key))
+        if not index.is_unique:
+            target.ids(key)  # says which is there twice, or is missing
+        rows = index.get_indexer(values)
         wrong = (rows < 0) & (needed | (values != "").to_numpy())
         if wrong.any():
             what = f"no row of {target.path.name} has that {key}"

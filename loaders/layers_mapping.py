@@ -101,13 +101,14 @@ class LayersMapping:
 def read_mapping(path: Path) -> LayersMapping:
     """The mapping in a TOML file; raises LoadError naming the file, the entry, the key and the value."""
     try:
-        return mapping_of(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LoadError(f"the mapping {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise LoadError(f"the mapping {path} is no text in UTF-8: byte {error.start} is not") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, or lists within lists
         raise LoadError(f"the mapping {path} is no TOML: {error}") from error
+    return mapping_of(document, str(path))
 
 
 def mapping_of(document: Mapping[str, Any], source: str) -> LayersMapping:

@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from loaders.report import LoadError
+from loaders.text_files import file_ends_open
 
 SUFFIXES = (".gpkg", ".shp", ".gdb", ".geojson", ".json", ".geojsonl", ".fgb", ".parquet", ".csv", ".zip", ".sqlite")
 """Of files and folders that are tried as layers."""
@@ -70,6 +71,8 @@ class LayerSource:
         """The file of each layer; raises LoadError for a source that GDAL cannot open, or two layers of one name."""
         found: dict[str, Path] = {}
         for file in self._files():
+            if file.suffix.lower() == ".csv" and file_ends_open(file):
+                self.warnings.append(f"{file.name} ends within a line: it may have been cut off")
             with self._complaints(file, ""):
                 names = [str(name) for name, _ in pyogrio.list_layers(file).tolist()]
             for name in names:

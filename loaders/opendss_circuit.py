@@ -69,6 +69,8 @@ class Circuit:
     unknown_commands: Counter[str] = field(default_factory=Counter)
     unknown_properties: Counter[str] = field(default_factory=Counter)
     redefined: list[str] = field(default_factory=list)
+    open_ended: list[str] = field(default_factory=list)
+    """Files whose last line has no end, as where a file was cut off."""
 
 
 def is_yes(value: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from loaders.opendss_text import lines
+from collections.abc import Iterator
+
+from loaders.opendss_text import BrokenLine, lines
 from loaders.report import LoadError
 
 LIMIT = 1e12
@@ -15,7 +17,7 @@ def read_coordinates(text: str, shown: str, swapped: bool) -> dict[str, tuple[fl
     line.
     """
     found = {}
-    for number, line in lines(text):
+    for number, line in _lines(text, shown):
         words = line.replace(",", " ").replace('"', " ").split()
         try:
             bus, x, y = words[0].lower(), float(words[1]), float(words[2])
@@ -27,6 +29,13 @@ def read_coordinates(text: str, shown: str, swapped: bool) -> dict[str, tuple[fl
             raise _error(shown, number, line, f"finite numbers below {LIMIT:g} are needed")
         found[bus] = (y, x) if swapped else (x, y)
     return found
+
+
+def _lines(text: str, shown: str) -> Iterator[tuple[int, str]]:
+    try:
+        yield from lines(text)
+    except BrokenLine as error:
+        raise LoadError(f"{shown}: {error}") from error
 
 
 def _error(shown: str, number: int, line: str, what: str) -> LoadError:

@@ -43,6 +43,10 @@ def note_rest(circuit: Circuit, values: Values, report: LoadReport) -> None:
         notes.append(f"values that are calculations were left out ({named})")
     if values.odd_units:
         notes.append(f"{len(set(values.odd_units))} elements have lengths in no known unit")
+    if circuit.open_ended:
+        files = list(dict.fromkeys(circuit.open_ended))
+        named = ", ".join(files[:FIRST_IDS]) + (", …" if len(files) > FIRST_IDS else "")
+        notes.append(f"{len(files)} files end within a line: they may have been cut off ({named})")
     for counted, what in (
         (circuit.unknown_properties, "properties that are not known were left out"),
         (circuit.unknown_commands, "commands that are not known were left out"),

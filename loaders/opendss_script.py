@@ -68,14 +68,19 @@ class Script:
         self._path, self._folder = path, posixpath.dirname(path)
         self._depth = depth
         self._progress(f"reading {posixpath.basename(path)}")
-        for number, line in lines(text):
-            self._line = number
-            try:
+        try:
+            for number, line in lines(text):
+                self._line = number
                 self._run_line(line)
-            except BrokenLine as error:
-                raise LoadError(f"{self._at()}: {error}") from error
+        except BrokenLine as error:
+            raise LoadError(f"{self._at()}: {error}") from error
+        self._note_end(path, text)
         self._path, self._line, self._folder = before
         self._depth = depth - 1
+
+    def _note_end(self, path: str, text: str) -> None:
+        if text and text[-1] not in "\r\n":
+            self._target.open_ended.append(posixpath.basename(path))
 
     def fail(self, name: str, value: object, what: str) -> LoadError:
         """The error for a value on the line that is read; raise it."""
@@ -294,8 +299,9 @@ class Script:
             raise BrokenLine("the name of a file with coordinates is missing")
         path = self._find(unquoted(given[0][1]))
         self._progress(f"reading {posixpath.basename(path)}")
-        found = read_coordinates(self._files.read(path), self._files.shown(path), swapped)
-        self._target.coordinates.update(found)
+        text = self._files.read(path)
+        self._target.coordinates.update(read_coordinates(text, self._files.shown(path), swapped))
+        self._note_end(path, text)
 
     def _setbusxy(self, given: list[tuple[str, str]]) -> None:
         named = dict(zip(("bus", "x", "y"), ("", "", ""), strict=True))

@@ -26,21 +26,24 @@ class BrokenLine(ValueError):
 def lines(text: str) -> Iterator[tuple[int, str]]:
     """(number, text) of every line that says something, from 1 on, without comments and blanks around it.
 
-    A block comment begins with a line that begins with `/*` and ends with the line that holds `*/`.
+    A block comment begins with a line that begins with `/*` and ends with the line that holds `*/`. Raises BrokenLine
+    at the end of the text for one that does not end: all that follows would be lost in it.
     """
-    in_block = False
+    block = 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped:
             continue
-        if in_block or stripped.startswith("/*"):
-            in_block = "*/" not in stripped
+        if block or stripped.startswith("/*"):
+            block = 0 if "*/" in stripped else block or number
             continue
         if "!" in stripped or "//" in stripped:
             stripped = _without_comment(stripped)
             if not stripped:
                 continue
         yield number, stripped
+    if block:
+        raise BrokenLine(f"the comment that begins with /* in line {block} does not end")
 
 
 def _without_comment(line: str) -> str:

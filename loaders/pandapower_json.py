@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from loaders.report import LoadError
+from loaders.text_files import decoded
 
 _HEAD_BYTES = 4096
 """How far into a file its class is looked for."""
@@ -31,11 +32,8 @@ def is_pandapower(source: Path) -> bool:
 
 def read_tables(source: Path) -> dict[str, pd.DataFrame]:
     """The tables of a net, by name; every value as the file has it. Raises LoadError for a file that holds no net."""
-    try:
-        whole = json.loads(source.read_bytes())
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise LoadError(f"{source} cannot be read as JSON: {error}") from error
-    net = _net(source, whole)
+    data = source.read_bytes()
+    net = _net(source, _parsed(str(source), decoded(data, str(source), json.detect_encoding(data))))
     return {name: frame for name, value in net.items() if (frame := _frame(source, name, value)) is not None}
 
 
@@ -122,7 +120,7 @@ def _features(where: str, rows: Mapping[str, Any]) -> pd.DataFrame:
 def _parsed(where: str, text: str) -> object:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise LoadError(f"{where} cannot be read as JSON: {error}") from error
 
 

@@ -127,6 +127,10 @@ class _Reader:
         self.progress(f"reading {name}")
         table = CsvTable(self.folder / name, columns)
         self.tables.append(table)
+        if len(table) == 0:
+            self.report.notes.append(f"{name} has no row below its header")
+        if table.ends_open:
+            self.report.notes.append(f"{name} ends within a line: it may have been cut off")
         return table
 
     def _optional(self, name: str, columns: tuple[str, ...]) -> CsvTable | None:

@@ -34,6 +34,10 @@ def script(tmp_path: Path) -> Script:
         ("Redirect lines.dss/x", "is not there"),
         ("BusCoords", "a file with coordinates is missing"),
         ("New Line.x bus1=(a", "does not end"),
+        ("New Transformer.x wdg=" + "9" * 5_000, "a whole number from 1 to 2"),
+        ("Open Line.head " + "9" * 5_000, "are numbers"),
+        ("New SwtControl.x switchedobj=Line.head switchedterm=3", "Line.head has no terminal 3"),
+        ("New Vsource.x bus1=c.0 phases=1", "a node above 0"),
         ("New Line.x bus1=", "a name and a value are needed"),
         ("New Line", "names no element"),
         ("New", "a class and a name are missing"),
@@ -77,6 +81,23 @@ def test_an_error_names_file_and_line(script, text, what):
     with pytest.raises(LoadError, match=what) as caught:
         script.read()
     assert f"{script.folder}/lines.dss line 5" in str(caught.value)
+
+
+def test_a_comment_that_does_not_end(script):
+    """All behind it would be lost."""
+    script.add("Redirect more.dss\nBusCoords xy.csv")
+    script.write("more.dss", "New LineCode.more nphases=1\n/* from here\nNew Line.lost bus1=a bus2=c\n")
+    script.write("xy.csv", "a 1 2\n/*\nb 1 2\n")
+    with pytest.raises(LoadError, match=r"more.dss line 1: the comment that begins with /\* in line 2 does not end"):
+        script.read()
+    script.write("more.dss", "")
+    with pytest.raises(LoadError, match=r"xy.csv: the comment that begins with /\* in line 2 does not end"):
+        script.read()
+
+
+def test_a_file_that_ends_within_a_line_is_noted(script):
+    script.write("lines.dss", LINES.rstrip())
+    assert "1 files end within a line: they may have been cut off (lines.dss)" in script.read()[1].notes
 
 
 @pytest.mark.parametrize("line", ["x", "x y", "x 1", "x 1 y", "x 1 nan", "x 1e300 1"])

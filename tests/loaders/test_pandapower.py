@@ -422,7 +422,7 @@ def test_a_table_that_is_none(net, tmp_path, edit, message):
     [
         (b"", "cannot be read as JSON"),
         (b'{"_class": "pandapowerNet", ', "cannot be read as JSON"),
-        (b"\xff\xfe\x00", "cannot be read as JSON"),
+        (b"\xff\xfe\x00", "line 1: byte 0x00 is no text in UTF-16"),
         (b"[" * 100_000, "cannot be read as JSON"),
         (b"[1]", "holds a list where a pandapower net, an object, is needed"),
         (b'{"_class": "MultiNet", "_object": {}}', "_class is 'MultiNet'; only a pandapowerNet can be read"),
