@@ -159,7 +159,7 @@ def test_findings_are_listed_and_marked_and_lead_there(show: Show, address: str)
     assert viewer.page.locator("#findings-list li").count() == len(told) > 0
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == len(told)
     viewer.look("findings")
-    viewer.page.locator("#findings-list button").last.click()
+    viewer.page.locator("#findings-list button.row").last.click()
     viewer.page.wait_for_selector(f"#card-title:text-is('{told[-1]['mrids'][0]}')")
     viewer.settled()
     place = [told[-1]["lng"], told[-1]["lat"]]
@@ -173,13 +173,13 @@ def test_findings_are_listed_and_marked_and_lead_there(show: Show, address: str)
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 0
 
 
-def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Show) -> None:
+def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Show, address: str) -> None:
     def finding(kind: str, severity: str, lng: float, **more: object) -> dict[str, object]:
         place = {"lng": lng, "lat": 53.6}
         return {"kind": kind, "severity": severity, "mrids": [LINE], "message": f"{kind} here.", **place, **more}
 
     told = [
-        finding("phase_mismatch", "error", 11.3, repair={"message": "Give the line phase B."}),
+        finding("phase_mismatch", "error", 11.3, repair={"text": "Close a switch.", "operation": {"close": [BREAKER]}}),
         finding("phase_mismatch", "warning", 11.4),
         finding("unplaced", "info", 11.5),
     ]
@@ -187,7 +187,7 @@ def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Sh
     viewer.page.route("**/api/findings", lambda route: route.fulfill(json={"findings": told, "counts": {}}))
     viewer.page.click("[data-tool=findings]")
     viewer.page.wait_for_selector("#findings-title:text-is('3 findings')")
-    assert "Repair: Give the line phase B." in viewer.text("#findings-list li:first-child")
+    assert "Close a switch." in viewer.text("#findings-list li:first-child")
     assert viewer.page.locator("#findings-list .repair").count() == 1
     drawings = {viewer.page.locator("#findings-list small svg").nth(row).inner_html() for row in range(3)}
     assert len(drawings) == 2  # one a kind
@@ -199,6 +199,12 @@ def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Sh
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 1
     viewer.page.select_option("#findings-severity", "info")
     assert "No finding is of this kind" in viewer.text("#findings")
+    viewer.page.select_option("#findings-severity", "error")
+    viewer.page.click("#findings-list button:text-is('Try it in a what-if')")
+    viewer.page.wait_for_selector(f"#whatif .steps li:has-text('Close {BREAKER}')")
+    assert f"Repair of {LINE}" in viewer.text("#banner")
+    (made,) = httpx.get(f"{address}/api/scenarios").json()["scenarios"]
+    httpx.delete(f"{address}/api/scenarios/{made['id']}").raise_for_status()
 
 
 # --- the legend

@@ -12,7 +12,7 @@ let all = null;
 const FILTERS = ["kind", "severity"];
 const chosen = {};
 
-/** callbacks: {close(), show(findings or null), fly(finding), select(mrid)}. */
+/** callbacks: {close(), show(findings or null), fly(finding), select(mrid), apply(operations, name)}. */
 export function setUp(callbacks) {
   does = callbacks;
 }
@@ -76,7 +76,7 @@ function filter(name) {
 
 function row(finding) {
   const { kind, severity, message, mrids, repair } = finding;
-  return h(
+  const found = h(
     "button",
     { class: "row", onclick: () => go(finding) },
     h("span", { class: `sign ${severity}`, role: "img", "aria-label": words(severity) }, SIGNS[severity]),
@@ -86,9 +86,12 @@ function row(finding) {
       h("b", { title: mrids.join(", ") }, mrids[0] ?? words(kind)),
       h("small", {}, findingIcon(kind), words(kind)),
       h("span", { class: "sentence" }, message),
-      repair && h("span", { class: "sentence repair" }, `Repair: ${repair.message ?? repair}`),
+      repair && h("span", { class: "sentence repair" }, repair.text),
     ),
   );
+  const { open = [], close = [] } = repair?.operation ?? {};
+  const operations = [...open.map((mrid) => ({ mrid, open: true })), ...close.map((mrid) => ({ mrid, open: false }))];
+  return [found, operations.length > 0 && h("button", { class: "link", onclick: () => does.apply(operations, `Repair of ${mrids[0]}`) }, "Try it in a what-if")];
 }
 
 function go(finding) {

@@ -9,8 +9,8 @@ export function icon(name, { open = false } = {}) {
 }
 
 /** What a kind of finding is about; of several that fit, the first. */
-const ABOUT = [["phase", "Phases"], ["voltage", "PowerTransformer"], ["loop", "Loop"], ["switch", "Switch"], ["unplaced", "Pin"], ["suppl", "EnergySource"], ["source", "EnergySource"]];
-export const findingIcon = (kind) => icon(ABOUT.find(([part]) => kind.includes(part))?.[1] ?? "AcLineSegment", { open: true });
+const ABOUT = { phase: "Phases", voltage: "PowerTransformer", transformer: "PowerTransformer", loop: "Loop", switch: "Switch", place: "Pin", coord: "Pin", suppl: "EnergySource", source: "EnergySource", length: "AcLineSegment" };
+export const findingIcon = (kind) => icon(ABOUT[Object.keys(ABOUT).find((part) => kind.includes(part))] ?? "ConnectivityNode", { open: true });
 
 const circle = (cx, r, more) => svg("circle", { cx, cy: 9, r, ...more });
 const stroke = { fill: "none", stroke: "currentColor", "stroke-width": 2 };

@@ -156,7 +156,7 @@ export function addMarks(map, colours) {
     type: "symbol",
     source: "marks",
     filter: ["==", ["geometry-type"], "Point"],
-    layout: { "icon-image": ["get", "icon"], "icon-size": ["get", "size"], "icon-allow-overlap": true, "icon-ignore-placement": true },
+    layout: { "icon-image": ["get", "icon"], "icon-size": byZoom(6, ["*", 0.55, ["get", "size"]], 12, ["get", "size"]), "icon-allow-overlap": true, "icon-ignore-placement": true },
   });
   const points = { type: "circle", source: "selection", filter: ["==", ["geometry-type"], "Point"] };
   map.addLayer({

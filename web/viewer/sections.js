@@ -37,6 +37,7 @@ export function setUp() {
     show: (found) => app.map?.showFindings(found),
     fly: ({ lng, lat }) => lng !== null && app.map?.fit([lng, lat, lng, lat], { deepest: 14 }),
     select: (mrid) => selection.select(mrid, { fly: false }),
+    apply: states.apply,
   });
   panel.add("findings", findings);
   keys.setUp({
