@@ -4,17 +4,11 @@ import * as api from "./api.js";
 import { $, announce, cross, h, notify, put, twoStep } from "./dom.js";
 import { affected, attribute, className, count, customers, metres } from "./format.js";
 import { icon } from "./icons.js";
+import { KINDS } from "./request.js";
 import * as view from "./view.js";
 
-const TRACES = { upstream: "Upstream", downstream: "Downstream", connected: "Connected" };
-const MORE_TRACES = {
-  subnetwork: "Feeder",
-  direction: "Direction of supply",
-  protection: "Protective device",
-  isolation: "Isolate a fault here",
-  restoration: "Restore around a fault here",
-  loops: "Loops around it",
-};
+const FIRST = ["upstream", "downstream", "connected"];
+const MORE = ["subnetwork", "direction", "protection", "isolation", "restoration", "loops"];
 const SUPPLY = { 2: ["live", "Supplied"], 1: ["some", "Partly supplied"], 0: ["dead", "No supply"] };
 const HIDDEN = new Set(["kind", "normal_open", "in_service", "locked", "equivalent", "busbar", "head_mrid", "phases"]);
 
@@ -101,9 +95,7 @@ function actions(card, does) {
   const box = h("div", { class: "actions" });
   if (card.open !== undefined) box.append(operation(card, does));
   if (card.nodes.length || card.class === "Substation") {
-    const buttons = Object.entries(TRACES).map(([kind, label]) =>
-      h("button", { "data-trace": kind, onclick: () => does.trace(kind) }, label),
-    );
+    const buttons = FIRST.map((kind) => h("button", { "data-trace": kind, onclick: () => does.trace(kind) }, KINDS[kind].label));
     buttons.push(moreTraces(does));
     box.append(h("div", { class: "labelled", role: "group", "aria-label": "Trace" }, h("span", {}, "Trace"), h("div", { class: "buttons" }, buttons)));
   }
@@ -113,7 +105,7 @@ function actions(card, does) {
 
 /** The traces that are wanted less often, as a list. */
 function moreTraces(does) {
-  const choices = Object.entries(MORE_TRACES).map(([kind, label]) => h("option", { value: kind }, label));
+  const choices = MORE.map((kind) => h("option", { value: kind }, KINDS[kind].label));
   return h(
     "select",
     { "aria-label": "More traces", id: "more-traces", onchange: ({ target }) => does.trace(target.value) },

@@ -3,7 +3,6 @@
 import { app, quietly } from "./app.js";
 import { $, notify } from "./dom.js";
 import * as findings from "./findings.js";
-import * as keys from "./keys.js";
 import * as panel from "./panel.js";
 import * as selection from "./selection.js";
 import * as states from "./states.js";
@@ -40,16 +39,16 @@ export function setUp() {
     apply: states.apply,
   });
   panel.add("findings", findings);
-  keys.setUp({
+  panel.listen({
     t: ["Trace", () => panel.toggle("tracer")],
     w: ["What-if", () => panel.toggle("whatif")],
     h: ["Time (history)", () => panel.toggle("time")],
     f: ["Findings", () => panel.toggle("findings")],
     l: ["Legend", () => ($("legend").open = !$("legend").open)],
     m: ["To the map", () => document.querySelector("#map canvas")?.focus()],
-    "?": ["This sheet", keys.help],
+    "?": ["This sheet", panel.help],
   });
-  $("open-help").addEventListener("click", keys.help);
+  $("open-help").addEventListener("click", panel.help);
   panel.add("time", {
     opened: async () => {
       await quietly(time.opened());
