@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -43,25 +43,14 @@ class Subscriber:
     """One client: a bounded queue on its own event loop."""
 
     def __init__(self, limit: int) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
         self._limit = limit
         self._more = asyncio.Event()
         self._ended = False
 
     def put(self, event: Event) -> None:
-        """From any thread; a client whose queue is full is told that all tiles are stale instead."""
-        self._call(lambda: self._put(event))
-
-    def end(self) -> None:
-        """From any thread: no more events."""
-        self._call(self._end)
-
-    def _call(self, call: Callable[[], None]) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call)
-
-    def _put(self, event: Event) -> None:
+        """On its loop; a client whose queue is full is told that all tiles are stale instead."""
         if len(self._waiting) >= self._limit:
             self._waiting.clear()
             self._waiting.append(event.resync)
@@ -69,7 +58,8 @@ class Subscriber:
             self._waiting.append(event.data)
         self._more.set()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """On its loop: no more events."""
         self._ended = True
         self._more.set()
 
@@ -85,6 +75,24 @@ class Subscriber:
             except TimeoutError:
                 return b": keep-alive\n\n"
         return self._waiting.popleft()
+
+
+def to_each(subscribers: Iterable[Subscriber], call: Callable[[Subscriber], None]) -> None:
+    """Calls for each on its loop, from any thread.
+
+    Each loop is woken once, however many it has: a thread that wakes it for every client waits for it as often.
+    """
+    by_loop: dict[asyncio.AbstractEventLoop, list[Subscriber]] = {}
+    for subscriber in subscribers:
+        by_loop.setdefault(subscriber.loop, []).append(subscriber)
+    for loop, theirs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_each, theirs, call)
+
+
+def _each(subscribers: list[Subscriber], call: Callable[[Subscriber], None]) -> None:
+    for subscriber in subscribers:
+        call(subscriber)
 
 
 class Stream:
@@ -124,8 +132,7 @@ class Stream:
         with self._lock:
             self._kept.append(event)
             self._head = change.after
-            for subscriber in self._subscribers:
-                subscriber.put(event)
+            to_each(self._subscribers, lambda subscriber: subscriber.put(event))
 
     def subscribe(self, last_seen: int | None) -> tuple[Subscriber, list[bytes]]:
         """A new client and what it is told first: the state, then what it missed since revision `last_seen`.
@@ -162,8 +169,7 @@ class Stream:
         """Ends the answers to all clients, and takes no new ones; from any thread."""
         with self._lock:
             self._closed = True
-            for subscriber in self._subscribers:
-                subscriber.end()
+            to_each(self._subscribers, Subscriber.end)
 
     def close(self) -> None:
         """Ends everything, the thread included."""

@@ -19,7 +19,7 @@ from tests.web.conftest import LAT, LNG, STEP, Client, Connect, Served
 from tiles.mercator import lnglat_to_tile, tile_to_code
 from twin.engine import Twin
 from twin.events import Operation
-from web.stream import EVERYTHING, Event, EventStream, Stream, Subscriber, message
+from web.stream import EVERYTHING, Event, EventStream, Stream, Subscriber, message, to_each
 
 Serve = Callable[..., Served]
 
@@ -234,3 +234,46 @@ def test_a_client_that_is_gone_at_once_is_forgotten(twin: Twin, connect: Connect
 
     asyncio.run(gone())
     assert len(context.stream) == 0
+
+
+def test_a_loop_is_woken_once_however_many_clients_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def follow() -> tuple[int, list[bytes | None]]:
+        loop, woken = asyncio.get_running_loop(), 0
+        wake = loop.call_soon_threadsafe
+
+        def counting(*args: object) -> object:
+            nonlocal woken
+            woken += 1
+            return wake(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counting)
+        subscribers = [Subscriber(limit=3) for _ in range(50)]
+        thread = threading.Thread(
+            target=to_each, args=(subscribers, lambda subscriber: subscriber.put(Event(1, b"data", b"resync")))
+        )
+        thread.start()
+        told = [await subscriber.next(5) for subscriber in subscribers]
+        thread.join()
+        return woken, told
+
+    assert asyncio.run(follow()) == (1, [b"data"] * 50)
+
+
+def test_a_client_that_missed_much_fetches_everything_anew(
+    twin: Twin, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream: Stream = connect(twin).app.state.context.stream
+    twin.switch([Operation("SW1", True)])
+    twin.switch([Operation("SW1", False)])
+
+    async def come(most: int) -> list[bytes]:
+        monkeypatch.setattr("web.stream.MOST_REPLAYED_BYTES", most)
+        while stream._head.revision < 3:  # until both were told
+            await asyncio.sleep(0.01)
+        subscriber, first = stream.subscribe(1)
+        stream.unsubscribe(subscriber)
+        return first
+
+    assert len(asyncio.run(come(1 << 20))) == 3
+    whole = asyncio.run(come(1))
+    assert len(whole) == 2 and whole[1].startswith(b"id: 3\n") and b'"all":true' in whole[1]
