@@ -15,8 +15,10 @@ SUFFIXES = (".xml", ".rdf")
 SNIFFED = 65_536
 """Bytes at the start of a file that tell CIM from other XML."""
 
-
 MOST_FILES = 10_000
+
+MOST_BYTES = 64 * 2**30
+"""Of all files of a zip archive as they are unpacked; a bomb promises more."""
 
 
 class CimFile:
@@ -74,9 +76,13 @@ def is_cim(source: Path) -> bool:
 def _members(source: Path) -> list[str]:
     try:
         with zipfile.ZipFile(source) as archive:
-            return sorted(name for name in archive.namelist() if name.lower().endswith(SUFFIXES))
+            members = [member for member in archive.infolist() if member.filename.lower().endswith(SUFFIXES)]
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise LoadError(f"{source} cannot be read: {error}") from error
+    size = sum(member.file_size for member in members)
+    if size > MOST_BYTES:
+        raise LoadError(f"{source} holds {size:,} bytes of XML; {MOST_BYTES:,} may be")
+    return sorted(member.filename for member in members)
 
 
 def _is_rdf(file: CimFile) -> bool:

@@ -23,6 +23,11 @@ TEXT_SUFFIXES = (".dss", ".txt", ".csv", ".dat")
 MAX_BYTES = 2**30
 """Of text, in one archive or one file."""
 
+MAX_ARCHIVE = 4 * MAX_BYTES
+"""Of all that one archive holds, unpacked; to get to one member, those before it are unpacked too."""
+
+MAX_MEMBERS = 100_000
+
 MAX_ZEROS = 0.01
 """Share of bytes 0 up to which a file is taken for text."""
 
@@ -152,10 +157,13 @@ class ArchiveFiles:
 
 def _members(archive: Path) -> dict[str, bytes]:
     data: dict[str, bytes] = {}
-    total = 0
+    total, whole = 0, 0
     try:
         with tarfile.open(archive) as tar:
-            for member in tar:
+            for number, member in enumerate(tar, 1):
+                whole += member.size
+                if whole > MAX_ARCHIVE or number > MAX_MEMBERS:
+                    raise LoadError(f"{archive} holds more than {MAX_ARCHIVE:,} bytes or {MAX_MEMBERS:,} files")
                 if not member.isfile() or not member.name.lower().endswith(TEXT_SUFFIXES):
                     continue
                 total += member.size

@@ -193,6 +193,13 @@ def test_archives_that_cannot_be_read(script, tmp_path, monkeypatch):
     )
     with pytest.raises(LoadError, match=r"a/m.dss line 2: file is '../../etc/x.dss'; it leads"):
         read(escape, "opendss")
+    bomb = archive(tmp_path / "bomb.tar.gz", {"a/Master.dss": b"New Circuit.x", "a/zeros.bin": bytes(10**6)})
+    assert read(bomb, "opendss")[0].name == "x"
+    for limit, value in (("MAX_ARCHIVE", 10**5), ("MAX_MEMBERS", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(opendss_files, limit, value)
+            with pytest.raises(LoadError, match=r"bomb.tar.gz holds more than .* bytes or .* files"):
+                read(bomb)
     monkeypatch.setattr(opendss_files, "MAX_BYTES", 100)
     with pytest.raises(LoadError, match="more than 100 bytes of text"):
         read(whole)
