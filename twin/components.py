@@ -254,6 +254,8 @@ def _column(component: Component, declared: Field, given: object, length: int) -
         return column
     wrong = (column < declared.low) | (column > declared.high)
     if declared.kind == "real":
+        column += 0.0  # stores keep no negative zero, and one kind of NaN
+        column[np.isnan(column)] = np.nan
         wrong |= np.isinf(column)
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twin.components import COMPONENTS, SWITCH, Table, among
+from twin.components import AC_LINE_SEGMENT, COMPONENTS, SWITCH, Table, among
 
 
 def test_declarations_are_whole():
@@ -23,6 +23,12 @@ def test_defaults_and_records():
     assert record["rated_current_a"] is None and type(record["node2"]) is int
     swapped = table.take(np.array([1, 0]), node1=np.array([5, 6]))
     assert (swapped["mrid"].tolist(), swapped["node1"].tolist()) == (["b", "a"], [5, 6])
+
+
+def test_there_is_no_negative_zero_and_one_kind_of_nan():
+    """Stores could not give the same network back."""
+    lines = Table(AC_LINE_SEGMENT, {"mrid": ["a", "b"], "node1": 0, "node2": 1, "length_m": [-0.0, -np.nan]})
+    assert lines["length_m"].tobytes() == np.array([0.0, np.nan]).tobytes()
 
 
 def test_among():
