@@ -111,13 +111,15 @@ def export_pyramid(
     state: str = "current",
     attribution: str = "",
     cores: int | None = None,
+    max_tiles: int | None = None,
     progress: Progress = lambda what, done, of: None,
 ) -> Exported:
     """Writes every tile that shows anything, as PMTiles or MBTiles by the ending of the path; replaces what is there.
 
     Where it is interrupted, or killed, `PATH.part` stays, and the same export of the same state goes on from it; the
     file is the same as if nothing had happened. state: what the snapshot is, as the file will say it. cores: processes
-    that make tiles, all there are where None. Raises ExportError, and leaves no half file.
+    that make tiles, all there are where None. max_tiles: more are refused before the first is made. Raises ExportError,
+    and leaves no half file.
     """
     write = ARCHIVES.get(path.suffix.lower())
     if write is None:
@@ -126,6 +128,11 @@ def export_pyramid(
     plan = plan_tiles(source, pyramid.tilesets, pyramid.minzoom, pyramid.maxzoom, pyramid.layers)
     if len(plan) == 0:
         raise ExportError(f"{path}: nothing to write: no element of these layers has a place")
+    if max_tiles is not None and len(plan) > max_tiles:
+        raise ExportError(
+            f"{path}: it would hold {len(plan):,} tiles, and --max-tiles is {max_tiles:,}; "
+            f"raise it, or leave out the deepest zoom with --max-zoom"
+        )
     warm_up()
     with workers(_maker(source, snapshot, pyramid), available_cores() if cores is None else cores) as spread:
         journal = Journal(path.with_name(path.name + ".part"), _key(snapshot, pyramid, state))

@@ -182,6 +182,12 @@ def test_bad_words(tmp_path: Path, store: Path, export: Export, file: str, more:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_more_tiles_than_allowed_are_refused_before_the_first(tmp_path: Path, store: Path, export: Export) -> None:
+    code, _, said = export(store, tmp_path / "grid.pmtiles", "--max-tiles", 5)
+    assert code == 2 and "--max-tiles is 5" in said and "--max-zoom" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path, store: Path, export: Export) -> None:
     path = tmp_path / "grid.geojson"
     path.write_text("mine")

@@ -28,6 +28,8 @@ from web.commands.exported import counted, notes, show_counts, show_tiles
 from web.commands.options import AsJson, StoreUrl, opened
 from web.settings import Settings
 
+MAX_TILES = 10_000_000
+"""In one export, unless asked for otherwise."""
 INTERRUPTED = 130
 """Exit code, as shells have it for Ctrl+C."""
 
@@ -49,6 +51,7 @@ MaxZoom = Annotated[int | None, typer.Option("--max-zoom", help="For tiles: the 
 Attribution = Annotated[str, typer.Option(help="For tiles: whose data it is, as maps show it")]
 Cores = Annotated[int | None, typer.Option(min=1, help="For tiles: processes that make them; one a core if left out")]
 Url = Annotated[str, typer.Option(help=f"For {PROJECT}: address of the server it shows; as `serve` has it if left out")]
+MaxTiles = Annotated[int, typer.Option(min=1, help="For tiles: more are refused before the first is made")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace FILE where it exists")]
 
 
@@ -65,6 +68,7 @@ def export(
     maxzoom: MaxZoom = None,
     attribution: Attribution = "",
     cores: Cores = None,
+    max_tiles: MaxTiles = MAX_TILES,
     url: Url = "",
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -98,7 +102,7 @@ def export(
         _export_project(store, file, url, json)
     else:
         pyramid = Pyramid.within((tileset,) if tileset else TILESETS, wanted or LAYER_NAMES, minzoom, maxzoom)
-        _export_tiles(store, file, view, pyramid, attribution, cores, json)
+        _export_tiles(store, file, view, pyramid, attribution, cores, max_tiles, json)
 
 
 def _export_layers(store: str, file: Path, view: View, wanted: tuple[str, ...], json: bool) -> None:
@@ -134,7 +138,14 @@ def _export_project(store: str, file: Path, url: str, json: bool) -> None:
 
 
 def _export_tiles(
-    store: str, file: Path, view: View, pyramid: Pyramid, attribution: str, cores: int | None, json: bool
+    store: str,
+    file: Path,
+    view: View,
+    pyramid: Pyramid,
+    attribution: str,
+    cores: int | None,
+    max_tiles: int,
+    json: bool,
 ) -> None:
     with opened(store) as twin, _going_on_later(file), counted() as progress:
         seen = Views(twin).see(view)
@@ -146,6 +157,7 @@ def _export_tiles(
             state=view.state if seen.scenario is None else f"scenario {seen.scenario}, {view.state}",
             attribution=attribution,
             cores=cores,
+            max_tiles=max_tiles,
             progress=progress,
         )
     show_tiles(file, made, json)
