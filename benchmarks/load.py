@@ -165,6 +165,7 @@ async def levels(server: Served, wanted: Requests, counts: Sequence[int], second
             begun = time.perf_counter()
             answers = await clients(server.port, [ask] * count, seconds)
             rows.append(row_of(what, count, answers, time.perf_counter() - begun, server.rss_mb))
+            print("\n".join(list(told(rows))[0 if len(rows) == 1 else -1 :]), flush=True)
     return rows
 
 
@@ -291,7 +292,6 @@ def main() -> None:
                 keep("faults", [{**asdict(row), "trouble": dict(trouble)} for row, trouble in troubled])
             else:
                 rows = asyncio.run(levels(server, wanted, LEVELS, given.seconds))
-                print("\n".join(told(rows)))
                 keep("load", [asdict(row) for row in rows])
 
 
