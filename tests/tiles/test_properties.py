@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from itertools import pairwise
 
+import h3.api.basic_str as h3
 import mapbox_vector_tile
 import numpy as np
 import pytest
@@ -37,8 +38,9 @@ NEAR = 2.5
 
 Place = tuple[float, float]
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-zooms = st.integers(2, 16)
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+AT_EVERY_ZOOM = pytest.mark.parametrize("z", range(2, 17))
+"""Below, a tile shows nothing from beyond the antimeridian in its buffer; test_geometry.py has those zooms."""
 lngs = st.one_of(
     st.sampled_from([-180.0, 180.0, -179.999999, 179.999999, 0.0, -90.0, 11.25, 179.9, -179.9]),
     st.floats(-180, 180),
@@ -54,17 +56,19 @@ places = st.tuples(lngs, lats)
 steps = st.tuples(st.floats(-1, 1), st.floats(-1, 1))
 
 
-@st.composite
-def lines(draw: st.DrawFn) -> tuple[int, list[Place]]:
-    """A zoom and a line of some tile's size, from much less to much more."""
-    z, (lng, lat) = draw(zooms), draw(places)
-    size = 360 / 2**z * draw(st.sampled_from([0.0, 1e-5, 1e-3, 0.1, 1.0, 5.0]))
+lines = st.tuples(places, st.sampled_from([0.0, 1e-5, 1e-3, 0.1, 1.0, 5.0]), st.lists(steps, min_size=1, max_size=6))
+"""Where a line begins, how long its steps are in tiles, from much less to much more, and the steps."""
+
+
+def walked(z: int, begin: Place, size: float, way: list[Place]) -> list[Place]:
+    """The line, in degrees."""
+    (lng, lat), size = begin, 360 / 2**z * size
     line = [(lng, lat)]
-    for right, up in draw(st.lists(steps, min_size=1, max_size=6)):
+    for right, up in way:
         lng, lat = lng + right * min(size, 170), lat + up * min(size, 40)
         lng = (lng + 180) % 360 - 180
         line.append((lng, float(np.clip(lat, -90, 90))))
-    return z, line
+    return line
 
 
 def decoded(kind: int, made: Geometry) -> list[shapely.Geometry]:
@@ -101,11 +105,12 @@ def tiles_around(z: int, lnglat: list[Place]) -> list[tuple[int, int, int]]:
 # --- points, lines and polygons -----------------------------------------------------------------------------------
 
 
+@AT_EVERY_ZOOM
 @QUICK
-@given(zooms, st.lists(places, min_size=1, max_size=8))
-@example(10, [(180.0, 10.0), (-180.0, 10.0)])
-@example(10, [(0.0, 90.0), (0.0, -90.0)])
-@example(3, [(179.9999, MAX_LATITUDE)])
+@given(lnglat=st.lists(places, min_size=1, max_size=8))
+@example([(180.0, 10.0), (-180.0, 10.0)])
+@example([(0.0, 90.0), (0.0, -90.0)])
+@example([(179.9999, MAX_LATITUDE)])
 def test_points(z: int, lnglat: list[Place]) -> None:
     index = PointIndex.of(np.array(lnglat))
     for tile in tiles_around(z, lnglat):
@@ -122,14 +127,33 @@ def test_points(z: int, lnglat: list[Place]) -> None:
                 assert not any(copy.within(CORE) for copy in copies)
 
 
+@AT_EVERY_ZOOM
 @QUICK
-@given(lines())
-@example((10, [(179.99, 10.0), (-179.99, 10.01)]))
-@example((10, [(180.0, 10.0), (180.0, 10.0)]))
-@example((10, [(-180.0, 85.06), (-180.0, 85.06)]))
-@example((12, [(179.9999999, 0.0), (-179.9999999, 0.0), (179.9999999, 0.00001)]))
-def test_lines(given_line: tuple[int, list[Place]]) -> None:
-    z, line = given_line
+@given(drawn=lines)
+def test_lines(z: int, drawn: tuple[Place, float, list[Place]]) -> None:
+    check_line(z, walked(z, *drawn))
+
+
+@AT_EVERY_ZOOM
+@pytest.mark.parametrize(
+    "line",
+    [
+        [(179.99, 10.0), (-179.99, 10.01)],
+        [(180.0, 10.0), (180.0, 10.0)],
+        [(-180.0, 85.06), (-180.0, 85.06)],
+        [(9.0, 48.0), (9.0, 48.0), (9.0, 48.0)],
+        [(179.9999999, 0.0), (-179.9999999, 0.0), (179.9999999, 0.00001)],
+        [(0.0, 85.0), (0.0, 89.9), (170.0, 89.9)],
+        [(11.25, 0.0), (11.25, 0.0)],
+        [(-11.25, 0.0), (11.25, 0.0), (11.25, 40.0)],
+    ],
+)
+def test_lines_in_hard_places(z: int, line: list[Place]) -> None:
+    check_line(z, line)
+
+
+def check_line(z: int, line: list[Place]) -> None:
+    """In its tiles it is what shapely cuts out."""
     index = LineIndex.of(LineStrings(np.array([0, len(line)]), np.array(line)))
     for tile in tiles_around(z, line):
         entries, made = geometry.cut_lines(index, TileBox.of(*tile))
@@ -166,7 +190,7 @@ def polygons(draw: st.DrawFn) -> Polygon:
     return Polygon(centre + ring, hole)
 
 
-@QUICK
+@settings(QUICK, max_examples=100)
 @given(st.lists(polygons(), min_size=1, max_size=4))
 @example([box(-1e7, -1e7, 1e7, 1e7)])
 @example([Polygon(box(-1e7, -1e7, 1e7, 1e7).exterior, [box(-5e6, -5e6, 5e6, 5e6).exterior])])
@@ -229,7 +253,96 @@ def test_every_tile_keeps_the_rules(lng: float, lat: float) -> None:
                 data = tiles.tile(tileset, z, column % (1 << z), y, state).data
                 assert problems(data) == []
                 seen[tileset] += bool(data)
-    assert min(seen.values()) > 10
+    assert min(seen["grid"], seen["hexes"]) > 10
+
+
+def ring_of(cell: str) -> tuple[np.ndarray, bool]:
+    """A cell's outline in the unit square, unwrapped, as H3 itself has it; and whether a pole is inside."""
+    corners = np.array(h3.cell_to_boundary(cell))
+    lng = np.unwrap(np.append(corners[:, 1], corners[0, 1]), period=360)
+    x, y = lnglat_to_unit(lng, np.append(corners[:, 0], corners[0, 0]))
+    around = abs(lng[-1] - lng[0]) > 180
+    if not around:
+        return np.stack([x, y], axis=1)[:-1], False
+    beyond = -1.0 if corners[:, 0].mean() > 0 else 2.0
+    return np.stack([np.append(x, [x[-1], x[0]]), np.append(y, [beyond, beyond])], axis=1), True
+
+
+@pytest.mark.parametrize(
+    ("lng", "lat", "size", "least"),
+    [(9.0, 48.0, 0.05, 40), (180.0, -17.0, 0.4, 40), (15.0, 84.9, 0.2, 40), (20.0, 88.0, 0.4, 3)],
+)
+def test_cells_are_the_clip_of_their_outlines(lng: float, lat: float, size: float, least: int) -> None:
+    """At every zoom; over the antimeridian, at the edge of the world and with a pole inside as well."""
+    network = moved(town(4, 60, centre=(0.0, lat), size=size), lng)
+    tiles, state = TileSource(network), snapshot(network, 1)
+    seen, poles = 0, False
+    low, high = ZOOMS["hexes"]
+    for z in range(low, high + 1):
+        plan = plan_tiles(tiles, ["hexes"], z, z)
+        rings = {each: ring_of(each) for each in (f"{cell:x}" for cell in tiles.hexes.level(z).cells.tolist())}
+        for x, y in list(zip(plan.x.tolist(), plan.y.tolist(), strict=True))[:12]:
+            data = tiles.tile("hexes", z, x, y, state).data
+            assert problems(data) == []
+            decoded = mapbox_vector_tile.decode(data, default_options={"y_coord_down": True}) if data else {}
+            features = decoded.get("hexes", {"features": []})["features"]
+            shown = {feature["properties"]["h3"]: filled(shape(feature["geometry"])) for feature in features}
+            for cell, (ring, around) in rings.items():
+                units = (ring * 2.0**z - [x, y]) * 4096
+                worlds = [Polygon(units + np.array([world * 4096 * 2**z, 0])) for world in (-2, -1, 0, 1, 2)]
+                expected = shapely.union_all([shapely.make_valid(world).intersection(FRAME) for world in worlds])
+                if cell not in shown:
+                    assert expected.area <= 0.75 * expected.length + 1, (z, x, y, cell)
+                    continue
+                poles |= around
+                apart = shapely.symmetric_difference(shown[cell], expected).area
+                assert apart <= 0.75 * expected.length + 1, (z, x, y, cell)
+                seen += 1
+    assert seen > least
+    assert poles == (lat > 80)
+
+
+@pytest.mark.parametrize("z", range(ZOOMS["grid"][0], ZOOMS["grid"][1] + 1))
+@pytest.mark.parametrize(("lng", "lat"), [(9.0, 48.0), (180.0, 10.0), (-180.0, 85.04)])
+def test_layers_are_the_clip_of_the_network(z: int, lng: float, lat: float) -> None:
+    """Lines and meters of whole tiles, all that have a place, beside what shapely cuts from the network's tables."""
+    network = moved(town(4, centre=(0.0, lat), size=30 / 2**z), lng)
+    tiles, state = TileSource(network), snapshot(network, 1)
+    lines_at = network.line_geometry
+    where = network.node_lnglat[network.consumers["node"][network.meters.consumer]]
+    column, line = lnglat_to_tile(lng - 1e-9 if lng == 180 else lng, lat, z)
+    x, y = int(column), int(line)
+    seen = 0
+    for tile in ((z, x, y), (z, (x + 1) % (1 << z), y), (z, x, min(y + 1, (1 << z) - 1))):
+        data = tiles.tile("grid", *tile, state).data
+        layers = mapbox_vector_tile.decode(data, default_options={"y_coord_down": True}) if data else {}
+        shown = {
+            name: {feature["id"] - 1: shape(feature["geometry"]) for feature in layer["features"]}
+            for name, layer in layers.items()
+        }
+        worlds = [np.array([world * 4096 * 2.0**z, 0]) for world in (-1, 0, 1)]
+        for row in range(len(network.lines)):
+            coordinates = lines_at.coordinates[lines_at.offsets[row] : lines_at.offsets[row + 1]]
+            if len(coordinates) < 2:
+                continue
+            exact = in_units([(a, b) for a, b in coordinates], tile)
+            whole = MultiLineString([exact + world for world in worlds])
+            expected, ours = shapely.make_valid(whole).intersection(CORE), shown.get("lines", {}).get(row)
+            assert expected.is_empty or ours is not None, row
+            if ours is not None:
+                seen += 1
+                assert FRAME.covers(ours)
+                assert beyond(ours, whole) <= NEAR
+                assert expected.is_empty or beyond(expected, ours) <= NEAR
+        for row, at in enumerate(where):
+            if np.isnan(at).any():
+                continue
+            (exact,) = in_units([(float(at[0]), float(at[1]))], tile)
+            copies, ours = [Point(exact + world) for world in worlds], shown.get("meters", {}).get(row)
+            assert ours is not None or not any(copy.within(CORE) for copy in copies), row
+            assert ours is None or min(ours.distance(copy) for copy in copies) < 1
+            seen += ours is not None
+    assert seen > 10
 
 
 @pytest.mark.parametrize("z", [10, 12, 14, 16])
@@ -314,6 +427,8 @@ def test_a_good_tile_has_no_problems() -> None:
     assert problems(tile_of(b"\x09\x02\x02")) == []
     assert problems(tile_of(bytes([9, 0, 0, 10, 8, 0]), 2)) == []
     assert problems(tile_of(SQUARE, 3)) == []
+    assert problems(tile_of(SQUARE + bytes([9, 40, 40, 26, 8, 0, 0, 8, 7, 0, 15]), 3)) == [], "two outer rings"
+    assert problems(tile_of(SQUARE + bytes([9, 2, 3, 26, 0, 4, 4, 0, 0, 3, 15]), 3)) == [], "a hole"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +462,7 @@ def test_a_good_tile_has_no_problems() -> None:
         (tile_of(bytes([9, 0, 0, 26, 8, 0, 0, 8, 7, 7, 15]), 3), "repeats its first place"),
         (tile_of(bytes([9, 0, 0, 18, 8, 0, 8, 0, 15]), 3), "no area"),
         (tile_of(bytes([9, 0, 0, 18, 0, 8, 8, 0, 15]), 3), "positive area"),
+        (tile_of(SQUARE + bytes([9, 40, 40, 26, 0, 7, 7, 0, 0, 8, 15]), 3), "not inside its outer one"),
         (tile_of(b"\x09\x02\x02")[:-3], "ends behind its message"),
         (b"\x08\x01", "a tile has layers"),
     ],
