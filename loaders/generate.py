@@ -26,6 +26,8 @@ LEAST, MOST = 10, 50_000_000
 
 METERS_PER_FEEDER = 1_500
 METERS_PER_INTERSECTION = 24
+METERS_PER_FLAW = 200
+"""Of each kind."""
 INTERSECTIONS_PER_FEEDER = 4
 """At least; fewer are no area to serve."""
 
@@ -49,7 +51,7 @@ def generate(
     most = max(1, meters // (METERS_PER_INTERSECTION * INTERSECTIONS_PER_FEEDER))
     _check("--feeders", feeders, 1, most, f"so many meters are streets for {most}")
     _check("--seed", seed, 0, 2**63 - 1, "it is a whole number")
-    _check("--flaws", flaws, 0, max(meters // 100, 0), "more would leave little that is right")
+    _check("--flaws", flaws, 0, meters // METERS_PER_FLAW, "more would leave little that is right")
     rng = np.random.default_rng(seed)
     progress("streets")
     town = streets(max(9, meters // METERS_PER_INTERSECTION), rng)

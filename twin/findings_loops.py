@@ -38,9 +38,21 @@ def unexpected_loops(seen: Inspection) -> Iterator[Finding]:
 
 
 def parallel_sources(seen: Inspection) -> Iterator[Finding]:
-    """One finding for each source that a path joins to another; not where all of the path is transmission."""
+    """One finding for each source beyond the first of those that paths join; not where a path is all transmission."""
     network, graph = seen.network, seen.network.graph
-    for path in source_paths(graph, network.normal_conducting & ABC, network.node_sources):
+    first: dict[int, int] = {}
+
+    def group(node: int) -> int:
+        while node in first:
+            node = first[node]
+        return node
+
+    paths = source_paths(graph, network.normal_conducting & ABC, network.node_sources)
+    for path in sorted(paths, key=lambda path: len(path.branches)):
+        one_group, other_group = sorted(map(group, path.sources.tolist()))
+        if one_group == other_group:  # joined in another phase
+            continue
+        first[other_group] = one_group
         branches = path.branches.astype(np.int64)
         nodes = np.unique(np.concatenate([graph.branch_u[branches], graph.branch_v[branches], path.sources]))
         if seen.transmission[nodes].all():

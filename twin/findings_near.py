@@ -47,7 +47,7 @@ def near_misses(seen: Inspection) -> list[NearMiss]:
     best: dict[int, NearMiss] = {}
     one, other, apart = near_nodes(seen, ends, seen.near_m)
     usable = ~seen.severed[one] | (seen.piece[one] != seen.piece[other])
-    for i in np.lexsort((other, one, apart, ~seen.live[other])).tolist():
+    for i in np.lexsort((other, one, apart, seen.severed[one] & ~seen.live[other])).tolist():
         if usable[i]:
             miss = NearMiss(int(one[i]), Element(CONNECTIVITY_NODE, int(other[i])), float(apart[i]))
             best.setdefault(_key(seen, miss.node), miss)

@@ -18,6 +18,7 @@ from loaders.generate_legs import transformer_sizes
 from loaders.report import LoadError
 from topology.energize import energize
 from topology.loops import is_radial
+from twin import validation
 from twin.components import LINE, SWITCH_BRANCH
 from twin.geometry import distance_m
 from twin.network import Network
@@ -147,12 +148,13 @@ def test_substations(town):
     assert sorted(Counter(town.feeders["substation"].tolist()).values())[0] > 1
 
 
-@pytest.mark.parametrize("count", [1, 7])
-def test_flaws_are_what_is_found(count):
-    network, report = generate(5_000, flaws=count)
+@pytest.mark.parametrize(("count", "seed"), [(1, 0), (7, 0), (20, 1), (20, 2), (20, 5)])
+def test_flaws_are_what_is_found_and_nothing_else(count, seed):
+    network, report = generate(5_000, seed=seed, flaws=count)
     expected = {kind: set(note.split(": ")[1].split(", ")) for note in report.notes for kind in [note.split(": ")[0]]}
     assert set(expected) == set(KINDS) and all(len(mrids) == count for mrids in expected.values())
-    found = [finding for finding in findings(network) if finding.kind in KINDS]
+    assert set(KINDS) | {"no_source"} == set(validation.KINDS)
+    found = findings(network)
     number = Counter(finding.kind for finding in found)
     assert number == dict.fromkeys(KINDS, count) | {"unplaced": 1}
     for kind, mrids in expected.items():
@@ -174,7 +176,7 @@ def test_transformer_sizes():
         ({"meters": 1000, "feeders": 0}, "--feeders is 0; it must lie in 1 … 10"),
         ({"meters": 1000, "feeders": 11}, "so many meters are streets for 10"),
         ({"meters": 1000, "seed": -1}, "--seed is -1"),
-        ({"meters": 1000, "flaws": 11}, "--flaws is 11; it must lie in 0 … 10"),
+        ({"meters": 1000, "flaws": 11}, "--flaws is 11; it must lie in 0 … 5"),
     ],
 )
 def test_numbers_out_of_range(numbers, what):
@@ -195,7 +197,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     numbers = ("--meters", "300", "--feeders", "2", "--seed", "4", "--store", store)
     assert json.loads(run("generate", *numbers, "--json")[1])["model"] == generate(300, 2, 4)[0].model
     assert json.loads(run("info", store, "--json")[1])["customers"] == 300
-    code, _, said = run("generate", *numbers, "--flaws", "2")
+    code, _, said = run("generate", *numbers, "--flaws", "1")
     assert code == 0 and "self_loop: loop N" in said
     assert run("check", store)[0] == 1
     code, _, said = run("generate", "--meters", "3", "--store", store)

@@ -318,7 +318,7 @@ class _Plain:
         best = {}
         for group, mine in groups.items():
             pairs = [
-                (not self.live[t], round(self._apart(e, t), 6), e, t)
+                (e in self.severed and not self.live[t], round(self._apart(e, t), 6), e, t)
                 for e in mine
                 for t in range(len(self.nodes))
                 if self._near(e, t)
