@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -173,3 +174,11 @@ def test_a_log_whose_reader_is_gone(network: Network, connect: Connect) -> None:
     with written_log(Settings(log_requests="all"), stream) as lines:
         assert connect(Twin(network)).get("/healthz").status_code == 200
     assert lines.lost == 1
+
+
+def test_operations_md_names_every_field() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.partition("## The log")[2].partition("\n\nThe id")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    named = {field for cell in cells for field in re.findall(r"`(\w+)`", cell)}
+    assert named == {"time", "level", "logger", "message", "request_id", "traceback", *FIELDS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,3 +124,20 @@ def test_refusals_are_counted(twin: Twin, connect: Connect) -> None:
     client = connect(twin)
     client.app.state.context.metrics.refused["max_connections"] += 2
     assert samples(client)['gridtwin_refused_connections_total{setting="max_connections"}'] == 2
+
+
+def test_operations_md_names_every_metric_and_no_other(client: Client) -> None:
+    client.get("/api/network")
+    told = set(re.findall(r"^# TYPE (\w+)", client.get("/metrics").text, re.MULTILINE))
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`((?:gridtwin|process)_\w+)`", text)) == told
+
+
+def test_operations_md_names_every_limit() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    settings = set(Settings.__dataclass_fields__)
+    table = text.partition("## Limits")[2].partition("\n\n503")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert named <= settings
+    limits = {each for each in settings if each.startswith(("max_", "stream_")) or each.endswith("_s")}
+    assert limits - named == {"keep_alive_s", "shutdown_s"}
