@@ -173,6 +173,8 @@ def _maker(source: TileSource, snapshot: Snapshot, pyramid: Pyramid) -> Make:
     """What makes tiles; all that they share is made now."""
     if "hexes" in pyramid.tilesets:
         source.hexes.supply(snapshot)
+    if "feeders" in pyramid.tilesets:
+        source.feeders.supply(snapshot)
 
     def make(chunk: Sequence[Address]) -> list[MadeTile]:
         made = []
@@ -218,7 +220,7 @@ def _about(
 ) -> About:
     name = source.network.name
     described = [layer for tileset in TILESETS if tileset in pyramid.tilesets for layer in _layers(source, tileset)]
-    shown = (*pyramid.layers, "partial", "hexes")
+    shown = (*pyramid.layers, "partial", "hexes", "feeders")
     west, south, east, north = source.network.bounds or (-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE)
     south, north = max(south, -MAX_LATITUDE), min(north, MAX_LATITUDE)
     vector_layers = []

@@ -39,14 +39,14 @@ class Plan:
 def plan_tiles(
     source: TileSource, tilesets: Collection[str], minzoom: int, maxzoom: int, layers: Collection[str] | None = None
 ) -> Plan:
-    """Every tile of these tilesets and zooms that shows anything, and of `hexes` a few that turn out empty.
+    """Every tile of these tilesets and zooms that shows anything, and a few that turn out empty (not of `grid`).
 
     layers: those of `grid` that count, all where None.
     """
     found = []
     for z in range(minzoom, maxzoom + 1):
         here = [tileset for tileset in TILESETS if tileset in tilesets and ZOOMS[tileset][0] <= z <= ZOOMS[tileset][1]]
-        codes = [_grid(source, z, layers) if tileset == "grid" else _hexes(source, z) for tileset in here]
+        codes = [_grid(source, z, layers) if tileset == "grid" else _summed(source, tileset, z) for tileset in here]
         columns, rows = code_to_tile(np.unique(np.concatenate([np.empty(0, np.int64), *codes])))
         numbers = tile_to_id(z, columns, rows)
         order = np.argsort(numbers)
@@ -71,7 +71,10 @@ def _grid(source: TileSource, z: int, layers: Collection[str] | None) -> Longs:
     return np.unique(np.concatenate(found))
 
 
-def _hexes(source: TileSource, z: int) -> Longs:
-    """The same."""
+def _summed(source: TileSource, tileset: str, z: int) -> Longs:
+    """The same, of cells or of feeders."""
+    if tileset == "feeders":
+        feeders = np.arange(len(source.network.feeders), dtype=np.int64)
+        return np.unique(tile_to_code(*source.feeders.tiles_of(z, feeders)))
     hexes = source.hexes
     return np.unique(tile_to_code(*hexes.tiles_of(z, np.arange(len(hexes.level(z)), dtype=np.int64))))

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from tiles import tilejson
 from tiles.budget import COMPRESSED_LIMIT, Part, fit
+from tiles.feeders import Feeders
 from tiles.filter import FilterMasks
 from tiles.hexes import HexPyramid
 from tiles.index import LineIndex, TileBox
-from tiles.layers import LAYER_NAMES, NAMES_ZOOM, Layer, Selection, make_layers
+from tiles.layers import NAMES_ZOOM, Layer, Selection, make_layers
 from tiles.live import TraceColumns, TraceLike
 from tiles.mercator import check_tile
 from tiles.mvt import POINT, Columns, Geometry, Tags, ValuePool, encode_layer
-from tiles.tilejson import TILESETS, ZOOMS
+from tiles.tilejson import LAYERS, TILESETS, ZOOMS
 from twin import phases as phase_codes
 from twin.network import Network
 from twin.state import Snapshot
@@ -77,6 +78,11 @@ class TileSource:
         return HexPyramid(self.network)
 
     @cached_property
+    def feeders(self) -> Feeders:
+        """The feeders at every zoom, made when first asked for."""
+        return Feeders(self.network)
+
+    @cached_property
     def filters(self) -> FilterMasks:
         """Which rows filters keep, for `keep` of `tile`."""
         return FilterMasks(self.network)
@@ -108,7 +114,7 @@ class TileSource:
         if tileset not in ZOOMS:
             raise UnknownTileset(tileset)
         check_tile(z, x, y, *ZOOMS[tileset])
-        known = ("hexes",) if tileset == "hexes" else LAYER_NAMES
+        known = LAYERS[tileset]
         for layer in layers or ():
             if layer not in known:
                 raise UnknownLayer(layer, known)
@@ -116,6 +122,8 @@ class TileSource:
             return EMPTY
         if tileset == "hexes":
             return Tile(self.hexes.tile(z, x, y, snapshot))
+        if tileset == "feeders":
+            return Tile(self.feeders.tile(z, x, y, snapshot))
         wanted = [layer for layer in self.layers if layers is None or layer.name in layers]
         columns = None if trace is None else self.trace_columns(trace)
         parts = [_LayerTile.of(layer, TileBox.of(z, x, y), columns, phases, keep) for layer in wanted]

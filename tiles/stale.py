@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles import _kernels, _kernels_live, _kernels_stale
+from tiles.feeders import Feeders
 from tiles.hexes import HexPyramid
 from tiles.index import LineIndex
 from tiles.layers import Layer
@@ -124,6 +125,7 @@ class StaleIndex:
         found = {
             "grid": _distinct(np.concatenate([np.empty(0, np.int64), *grid])),
             "hexes": _hex_tiles(self.source.hexes, before, after) if len(nodes) else np.empty(0, np.int64),
+            "feeders": _feeder_tiles(self.source.feeders, before, after) if len(nodes) else np.empty(0, np.int64),
         }
         return StaleTiles(revision, found)
 
@@ -224,6 +226,17 @@ def _hex_tiles(hexes: HexPyramid, before: Snapshot, after: Snapshot) -> Longs:
             old.energized[resolution] != new.energized[resolution]
         )
         columns, rows = hexes.tiles_of(z, np.flatnonzero(differs))
+        found.append(z << _ZOOM_BITS | _distinct(tile_to_code(columns, rows)))
+    return np.concatenate(found)
+
+
+def _feeder_tiles(feeders: Feeders, before: Snapshot, after: Snapshot) -> Longs:
+    """Tiles, as numbers, that show a feeder whose supply differs."""
+    old, new = feeders.supply(before), feeders.supply(after)
+    differs = np.flatnonzero((old.out != new.out) | (old.energized != new.energized))
+    found = [np.empty(0, np.int64)]
+    for z in range(ZOOMS["feeders"][0], ZOOMS["feeders"][1] + 1):
+        columns, rows = feeders.tiles_of(z, differs)
         found.append(z << _ZOOM_BITS | _distinct(tile_to_code(columns, rows)))
     return np.concatenate(found)
 

@@ -1,4 +1,4 @@
-"""A complete MapLibre style of both tilesets, for the viewer and any other client.
+"""A complete MapLibre style of all tilesets, for the viewer and any other client.
 
 Live is blue, dead vermillion (told apart by every kind of colour vision), and never colour alone: what is dead is
 dashed, what is open is hollow. Labels render from a font of the page or the system: the style names no glyphs.
@@ -46,12 +46,14 @@ def style(
         "sources": {
             "grid": {"type": "vector", "url": f"{base_url}/tiles/grid.json{suffix}"},
             "hexes": {"type": "vector", "url": f"{base_url}/tiles/hexes.json{suffix}", "promoteId": "h3"},
+            "feeders": {"type": "vector", "url": f"{base_url}/tiles/feeders.json{suffix}"},
             **({"basemap": {**behind, "attribution": attribution}} if basemap else {}),
         },
         "layers": [
             {"id": "background", "type": "background", "paint": {"background-color": PAPER}},
             *(below if basemap else []),
             *_hex_layers(font),
+            *_feeder_layers(),
             *_line_layers(),
             *_point_layers(),
             *_label_layers(font),
@@ -134,6 +136,33 @@ def _hex_layers(font: str) -> list[Json]:
             paint=_ink(),
         ),
     ]
+
+
+def _feeder_layers() -> list[Json]:
+    """Faint, so that cells can be told apart below them, but where supply is missing; they go as the lines come."""
+    width = _by_zoom(3, 0.4, 8, 0.6, FADE_BEGIN, 1.2)
+    going = _by_zoom(4, 0.2, 9.5, 0.3, FADE_BEGIN, 0.8, FADE_END - 1, 0)
+    layers: list[Json] = []
+    for identity, supply, colour in (("feeders", 2, LIVE), ("feeders-some", 1, SOME), ("feeders-dead", 0, DEAD)):
+        paint: dict[str, Json] = {
+            "line-color": colour,
+            "line-width": width if supply == 2 else _by_zoom(3, 1.2, FADE_BEGIN, 2.2),
+            "line-opacity": going if supply == 2 else _by_zoom(FADE_BEGIN, 1, FADE_END - 1, 0),
+        }
+        if supply < 2:
+            paint["line-dasharray"] = [4, 1] if supply else [2, 1.5]
+        layers.append(
+            _layer(
+                identity,
+                "line",
+                "feeders",
+                "feeders",
+                maxzoom=FADE_END - 1,
+                filter=["==", _get("energized"), supply],
+                paint=paint,
+            )
+        )
+    return layers
 
 
 def _line_layers() -> list[Json]:

@@ -1,23 +1,26 @@
-"""TileJSON 3.0 of the two tilesets."""
+"""TileJSON 3.0 of the tilesets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tiles import hexes, layers
+from tiles import feeders, hexes, layers
 from tiles.mercator import MAX_LATITUDE, MAX_ZOOM
 
-__all__ = ["GRID_MINZOOM", "HEXES_MAXZOOM", "TILESETS", "ZOOMS", "tilejson"]
+__all__ = ["GRID_MINZOOM", "HEXES_MAXZOOM", "LAYERS", "TILESETS", "ZOOMS", "tilejson"]
 
 GRID_MINZOOM = 10
 HEXES_MAXZOOM = len(hexes.RESOLUTIONS) - 1
-ZOOMS = {"grid": (GRID_MINZOOM, MAX_ZOOM), "hexes": (0, HEXES_MAXZOOM)}
+ZOOMS = {"grid": (GRID_MINZOOM, MAX_ZOOM), "hexes": (0, HEXES_MAXZOOM), "feeders": (0, feeders.MAXZOOM)}
 """Lowest and deepest zoom by tileset."""
 TILESETS = tuple(ZOOMS)
+LAYERS = {"grid": tuple(layers.FIELDS), "hexes": ("hexes",), "feeders": ("feeders",)}
+"""Layers that may be chosen, by tileset."""
 
 _DESCRIPTIONS = {
     "grid": "The elements of the network in the state asked for",
     "hexes": "The network summed up by H3 cell; add up cells with owner=true only",
+    "feeders": "Every feeder as one feature: drawn, not sampled, however far out",
     "lines": "Line sections",
     "substations": "Substations, at the centre of their nodes",
     "switches": "Switches, at terminal 1",
@@ -65,6 +68,8 @@ def tilejson(
 def _vector_layers(tileset: str) -> list[dict[str, object]]:
     if tileset == "hexes":
         return [_vector_layer("hexes", hexes.FIELDS, 0, HEXES_MAXZOOM)]
+    if tileset == "feeders":
+        return [_vector_layer("feeders", feeders.FIELDS, 0, feeders.MAXZOOM)]
     described = [_vector_layer(name, fields, GRID_MINZOOM, MAX_ZOOM) for name, fields in layers.FIELDS.items()]
     return [*described, _vector_layer("partial", _PARTIAL, GRID_MINZOOM, MAX_ZOOM)]
 

@@ -119,7 +119,7 @@ class LiveTiles:
     def warm_up(self) -> None:
         """Makes what is otherwise made when first asked for, or first switched."""
         shown = self._shown
-        shown.source.hexes  # noqa: B018
+        shown.source.hexes, shown.source.feeders  # noqa: B018
         _told(shown.index.difference(shown.current, shown.current, shown.current.revision))
 
     @property

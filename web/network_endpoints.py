@@ -16,7 +16,7 @@ from web.errors import Gone
 from web.fields import Query
 from web.views import view_of
 
-ZOOMS = {"hexes": [0, 12], "grid": [10, 16]}
+ZOOMS = {"hexes": [0, 12], "grid": [10, 16], "feeders": [0, 10]}
 """First and last zoom of each tileset."""
 
 SEARCH_LIMIT = 100

@@ -261,7 +261,7 @@ _TILE = Operation(
     "tiles",
     {tile_endpoints.MVT: ""},
     (
-        Parameter("tileset", "grid or hexes", choice("grid", "hexes"), "path"),
+        Parameter("tileset", "grid, hexes or feeders", choice("grid", "hexes", "feeders"), "path"),
         Parameter("z", "zoom", COUNT, "path"),
         Parameter("x", "column, from the west", COUNT, "path"),
         Parameter("y", "row, from the north", COUNT, "path"),
@@ -284,7 +284,7 @@ _TILES = (
         "tiles",
         {JSON: "TileJson"},
         (
-            Parameter("tileset", "grid or hexes", choice("grid", "hexes"), "path"),
+            Parameter("tileset", "grid, hexes or feeders", choice("grid", "hexes", "feeders"), "path"),
             Parameter("layers", "names of layers, with commas between; all by default"),
             *_TILE_PARAMETERS,
             _SEEN,

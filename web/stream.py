@@ -27,7 +27,7 @@ MOST_REPLAYED_BYTES = 256 << 10
 Stale = Mapping[str, object]
 """Stale tiles as they are sent: ranges of Morton codes by tileset, or `all`."""
 
-EVERYTHING: Stale = {"grid": [], "hexes": [], "all": True}
+EVERYTHING: Stale = {"grid": [], "hexes": [], "feeders": [], "all": True}
 
 
 @dataclass(frozen=True, slots=True)

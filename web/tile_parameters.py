@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from tiles.cql2 import LONGEST
 from tiles.filter import Filter, tile_filter
-from tiles.layers import LAYER_NAMES
 from tiles.source import UnknownLayer
+from tiles.tilejson import LAYERS
 from twin import phases as phase_codes
 from twin.phases import PhaseError
 from twin.traces import ID_LIMIT
@@ -61,13 +61,13 @@ def tile_parameters(query: Query, tileset: str, shown: tuple[str, ...] | None = 
     """
     layers = shown
     if "layers" in query:
-        layers = _layers(query.text("layers"), ("hexes",) if tileset == "hexes" else LAYER_NAMES)
+        layers = _layers(query.text("layers"), LAYERS[tileset])
     view = view_of(query)
     trace, phases = query.optional("trace", longest=ID_LIMIT), query.optional("phases")
     condition = query.optional("filter", longest=LONGEST)
     for name, value in (("trace", trace), ("phases", phases), ("filter", condition)):
-        if value is not None and tileset == "hexes":
-            raise InvalidValue(name, value, "is for the tileset grid: cells sum up whole elements")
+        if value is not None and tileset != "grid":
+            raise InvalidValue(name, value, "is for the tileset grid: cells and feeders sum up whole elements")
     model = query.optional("model")
     query.done()
     kept = None if condition is None else tile_filter(condition, layers)

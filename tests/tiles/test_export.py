@@ -125,7 +125,16 @@ def test_pmtiles_hold_the_tiles_that_are_served(
     assert metadata["gridtwin"]["revision"] == state.revision
     assert metadata["attribution"] == source.network.name
     described = {layer["id"]: layer for layer in metadata["vector_layers"]}
-    assert set(described) == {"lines", "substations", "switches", "transformers", "meters", "partial", "hexes"}
+    assert set(described) == {
+        "lines",
+        "substations",
+        "switches",
+        "transformers",
+        "meters",
+        "partial",
+        "hexes",
+        "feeders",
+    }
     assert (described["lines"]["minzoom"], described["hexes"]["maxzoom"]) == (10, 12)
     assert list(tmp_path.iterdir()) == [path]
 

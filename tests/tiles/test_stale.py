@@ -51,7 +51,7 @@ def operated(network: Network, before: Snapshot, seed: int) -> Snapshot:
     return Snapshot.of(network, State(network.model, before.revision + 1, opened))
 
 
-@pytest.mark.parametrize("tileset", ["grid", "hexes"])
+@pytest.mark.parametrize("tileset", ["grid", "hexes", "feeders"])
 @pytest.mark.parametrize("seed", range(4))
 def test_announced_are_those_that_changed(tileset: str, seed: int) -> None:
     network = town(seed, 80, size=0.012)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tiles import hexes, layers
+from tiles import feeders, hexes, layers
 from tiles.style import CROWD_ZOOM, METERS_ZOOM, style
 
 
@@ -30,12 +30,15 @@ def layer_list() -> list[dict[str, object]]:
 
 
 def test_every_layer_draws_what_the_tiles_hold() -> None:
-    fields = {name: set(described) for name, described in layers.FIELDS.items()} | {"hexes": set(hexes.FIELDS)}
+    fields = {name: set(described) for name, described in layers.FIELDS.items()} | {
+        "hexes": set(hexes.FIELDS),
+        "feeders": set(feeders.FIELDS),
+    }
     drawn = set()
     for layer in layer_list()[1:]:
         source_layer = str(layer["source-layer"])
         drawn.add(source_layer)
-        assert layer["source"] == ("hexes" if source_layer == "hexes" else "grid")
+        assert layer["source"] == (source_layer if source_layer in ("hexes", "feeders") else "grid")
         optional = {"open"}  # asked of every point layer
         assert set(attributes(layer)) <= fields[source_layer] | optional
     assert drawn == set(fields)
@@ -48,7 +51,7 @@ def test_nothing_comes_from_elsewhere() -> None:
     sources = document["sources"]
     assert isinstance(sources, dict)
     urls = [source["url"] for source in sources.values() if isinstance(source, dict)]
-    assert urls == ["https://host/tiles/grid.json?scenario=a", "https://host/tiles/hexes.json?scenario=a"]
+    assert urls == [f"https://host/tiles/{tileset}.json?scenario=a" for tileset in ("grid", "hexes", "feeders")]
 
 
 def test_a_basemap_lies_under_everything_and_names_its_makers() -> None:

@@ -50,7 +50,7 @@ PIXEL = base64.b64decode(
 def test_cells_when_zoomed_out_and_elements_when_zoomed_in(show: Show) -> None:
     viewer = show().open()
     viewer.look("zoomed-out")
-    assert set(viewer.drawn()) == {"hexes"} and viewer.drawn()["hexes"] > 50
+    assert set(viewer.drawn()) == {"hexes", "feeders"} and viewer.drawn()["hexes"] > 50
     viewer.go(*TOWN, 15)
     viewer.look("zoomed-in")
     drawn = viewer.drawn()

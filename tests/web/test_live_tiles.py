@@ -87,4 +87,4 @@ def test_stale_tiles_are_told_by_tileset(network: Network, connect: Connect) -> 
     tiles: LiveTiles = connect(Twin(network)).app.state.context.tiles
     nothing = tiles._shown.index.difference(tiles._shown.current, tiles._shown.current, 1)
     assert isinstance(nothing, StaleTiles)
-    assert live_tiles._told(nothing) == {"grid": [], "hexes": [], "all": False}
+    assert live_tiles._told(nothing) == {"grid": [], "hexes": [], "feeders": [], "all": False}

@@ -17,7 +17,7 @@ def test_the_network_tells_what_it_is(reader: Client, network: Network) -> None:
     assert told["bounds"] == pytest.approx([LNG, LAT - STEP, LNG + 5 * STEP, LAT])
     assert told["sources"] == [{"mrid": "grid", "name": "", "lng": LNG, "lat": LAT}]
     assert sorted(feeder["customers"] for feeder in told["feeders"]) == [2, 4]
-    assert told["zooms"] == {"hexes": [0, 12], "grid": [10, 16]}
+    assert told["zooms"] == {"hexes": [0, 12], "grid": [10, 16], "feeders": [0, 10]}
 
 
 def test_an_element_by_an_mrid_with_a_slash_and_a_space(reader: Client) -> None:

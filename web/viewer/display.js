@@ -58,6 +58,7 @@ function cell(measure) {
   return ["interpolate", ["linear"], ["ln", ["+", 1, get(measure)]], s, a, t, b, u, c, v, d];
 }
 
+const CLEAR = ["interpolate", ["linear"], ["zoom"], 11, 1, 12, 0]; // of feeders, where no cell has to be seen through them
 const SUPPLY = [["live", 2], ["some", 1], ["dead", 0]];
 
 /** What stays of a layer's own features; null for all. */
@@ -91,17 +92,19 @@ export function apply(map, style, { hidden, colour: by, measure }) {
     if (drawn.id === "feeder-label") map.setLayoutProperty(drawn.id, "text-field", named || drawn.layout["text-field"]);
     const shows = layer["source-layer"];
     if (!shows || !map.getLayer(layer.id)) continue;
-    const whole = shows === "hexes" ? "cells" : shows;
+    const whole = { hexes: "cells", feeders: "lines" }[shows] ?? shows;
     map.setLayoutProperty(layer.id, "visibility", hidden.includes(whole) ? "none" : "visible");
     if (shows === "hexes") {
       if (layer.type === "fill") map.setPaintProperty(layer.id, "fill-color", fill ?? layer.paint["fill-color"]);
       continue;
     }
     map.setFilter(layer.id, kept(layer, hidden));
+    if (layer.id === "feeders") map.setPaintProperty(layer.id, "line-opacity", by === "feeder" || hidden.includes("cells") ? CLEAR : layer.paint["line-opacity"]);
+    const own = shows === "feeders" && by !== "feeder" ? null : paint; // as a whole a feeder has no voltage or phases
     for (const [name, value] of Object.entries(layer.paint ?? {})) {
       if (!name.endsWith("-color") || layer.type === "symbol") continue;
-      const changed = layer.type === "line" ? paint : coloured(value, paint);
-      map.setPaintProperty(layer.id, name, paint ? changed : value);
+      const changed = layer.type === "line" ? own : coloured(value, own);
+      map.setPaintProperty(layer.id, name, own ? changed : value);
     }
   }
 }

@@ -244,7 +244,7 @@ class NetworkMap {
   /** Fetches again what a change made stale: {grid: [[low, high]], hexes: [[low, high]], all}; no argument means everything. */
   refresh(stale = { all: true }) {
     const sources = this._sources();
-    for (const tileset of ["grid", "hexes"]) {
+    for (const tileset of Object.keys(this._zooms)) {
       const name = sources[tileset];
       if (!name || !this.map.getSource(name)) continue;
       if (stale.all) this.map.refreshTiles(name);
