@@ -25,13 +25,14 @@ help:
 	@echo "make test       every test but the long ones, and what they need of the system's packages"
 	@echo "make test-long  the long tests"
 	@echo "make check      ruff and mypy"
+	@echo "make audit      known holes in what is locked (ADVISORIES=FOLDER to ask a folder of advisories, too)"
 	@echo "make format     ruff, writing"
 	@echo "make bench      the benchmarks"
 	@echo "make wheel      the distribution, in dist/"
 	@echo "make lock       resolve requirements/*.txt again (UPGRADE=--upgrade for newer versions)"
 	@echo "make clean      remove everything that make made"
 
-.PHONY: install demo test test-long check format bench wheel
+.PHONY: install demo test test-long check audit format bench wheel
 install: $(STAMPS)/project $(VENDOR)
 
 demo: install $(STAMPS)/demo
@@ -49,6 +50,9 @@ check: $(STAMPS)/project $(STAMPS)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: $(STAMPS)/project $(STAMPS)/test $(STAMPS)/audit
+	$(BIN)/python -m tests.audit $(ADVISORIES)
 
 format: $(STAMPS)/test
 	$(BIN)/ruff check --fix .
@@ -99,6 +103,10 @@ $(STAMPS)/demo: $(STAMPS)/uv requirements/demo.txt
 
 $(STAMPS)/test: $(STAMPS)/uv requirements/test.txt
 	$(INSTALL) --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(STAMPS)/audit: $(STAMPS)/uv requirements/audit.txt
+	$(INSTALL) --require-hashes -r requirements/audit.txt
 	@touch $@
 
 $(VENDOR): web/viewer/package.json web/viewer/package-lock.json web/viewer/vendor.py | $(STAMPS)/uv

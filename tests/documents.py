@@ -4,8 +4,7 @@ A comment right before a block says what is particular about it:
 
 - `<!-- not run: reason -->`: it cannot be run here (it needs an engine, it builds the environment);
 - `<!-- goes on -->`: it serves until it is interrupted, so it runs beside the blocks that follow, on another port;
-- `<!-- file: NAME -->`: not a program, but what a file of that name holds;
-- `<!-- run with: WORD… -->`: only a test that has these tools runs it.
+- `<!-- file: NAME -->`: not a program, but what a file of that name holds.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from tests.ports import free_port
 from tests.warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMENT = re.compile(r"<!--\s*(not run|goes on|file|run with)\b:?\s*(.*?)\s*-->")
+COMMENT = re.compile(r"<!--\s*(not run|goes on|file)\b:?\s*(.*?)\s*-->")
 FENCE = "```"
 OTHER_NAMES = {"bash": "sh", "console": "sh", "js": "javascript", "py": "python", "shell": "sh"}
 INTERPRETERS = {"sh": ["sh", "-eu", "-c"], "python": ["python", "-c"]}
@@ -45,19 +44,14 @@ class Block:
     line: int
     """of its fence, from 1"""
     said: str = ""
-    """`not run`, `goes on`, `file`, `run with`, or nothing"""
+    """`not run`, `goes on`, `file`, or nothing"""
     word: str = ""
-    """the reason, the file's name, the tools"""
+    """the reason, or the file's name"""
 
     @property
     def reason(self) -> str | None:
         """Why it is not run; None if it is."""
         return self.word if self.said == "not run" else None
-
-    @property
-    def tools(self) -> frozenset[str]:
-        """What a test has to have to run it."""
-        return frozenset(self.word.split()) if self.said == "run with" else frozenset()
 
 
 def blocks(markdown: str) -> Iterator[Block]:
@@ -75,7 +69,7 @@ def blocks(markdown: str) -> Iterator[Block]:
             if language in OTHER_NAMES:
                 raise ValueError(f"line {number}: say {OTHER_NAMES[language]}, not {language}")
             text = _until_fence(lines, number)
-            if language in INTERPRETERS or (said is not None and said[0] in ("file", "run with")):
+            if language in INTERPRETERS or (said is not None and said[0] == "file"):
                 yield Block(language, text, number, *(said or ()))
                 said = None
         elif comment is not None and said is None:
@@ -107,14 +101,17 @@ class Reader:
 
     def __init__(self, folder: Path, programs: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
-        self.url = ADDRESS
+        self.replaced: dict[str, str] = {}
+        """what stands in documents for what a reader has instead: addresses, passwords"""
         path = (programs, Path(sys.executable).parent, os.environ.get("PATH", os.defpath))
         self.environment = {**os.environ, **environment, "PATH": os.pathsep.join(map(str, path))}
         self._stack = ExitStack()
 
     def run(self, block: Block) -> str:
         """Runs a block and returns what it wrote; raises AssertionError where it fails."""
-        text = block.text.replace(ADDRESS, self.url)
+        text = block.text
+        for said, instead in self.replaced.items():
+            text = text.replace(said, instead)
         if block.said == "file":
             (self.folder / block.word).write_text(text, encoding="utf-8")
             return ""
@@ -149,9 +146,9 @@ class Reader:
             text=True,
         )
         self._stack.callback(_end, process)
-        self.url = f"http://127.0.0.1:{port}"
+        url = self.replaced[ADDRESS] = f"http://127.0.0.1:{port}"
         end = time.monotonic() + TIMEOUT_S
-        while not _is_ready(self.url):
+        while not _is_ready(url):
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             assert time.monotonic() < end, f"never ready: {text}"
             time.sleep(0.1)
@@ -187,17 +184,19 @@ def run_all(
     markdown: str,
     folder: Path,
     *,
-    tools: frozenset[str] = frozenset(),
     environment: Mapping[str, str] | None = None,
+    replaced: Mapping[str, str] | None = None,
     warm: bool = False,
     told: Callable[[Block, str], None] = lambda block, output: None,
 ) -> int:
-    """Runs every block that says nothing against it and needs no other tools; returns how many.
+    """Runs every block that says nothing against it; returns how many.
 
+    environment: variables that a reader has set. replaced: words of the document, and what a reader has instead.
     told: each block that was run, and what it wrote.
     """
-    runnable = [block for block in blocks(markdown) if block.reason is None and block.tools <= tools]
+    runnable = [block for block in blocks(markdown) if block.reason is None]
     with reading(folder, environment, warm=warm) as reader:
+        reader.replaced.update(replaced or {})
         for block in runnable:
             told(block, reader.run(block))
     return len(runnable)

@@ -118,7 +118,6 @@ def test_a_server_goes_on_beside_the_next_blocks(tmp_path: Path) -> None:
         "<!-- file: ask.py -->\n```python\nfrom urllib.request import urlopen\n"
         'print(urlopen("http://127.0.0.1:8080/api/network").status)\n```\n'
         "```sh\npython ask.py\n```\n"
-        "<!-- run with: magic -->\n```sh\nfalse\n```\n"
     )
     wrote: list[str] = []
     assert run_all(markdown, tmp_path, warm=True, told=lambda block, output: wrote.append(output)) == 4
