@@ -24,7 +24,7 @@ SCENARIO = "SCENARIO"
 """Stands for the id of a what-if that there is."""
 
 KNOWN: dict[str, Sequence[str]] = {
-    "tileset": ("grid", "hexes"),
+    "tileset": ("grid", "hexes", "feeders"),
     "z": (str(Z), str(Z), str(Z), "10", "16", "0"),
     "tileMatrix": (str(Z), str(Z), str(Z), "10", "16"),
     "x": (str(X), str(X), "0"),

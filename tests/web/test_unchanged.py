@@ -227,7 +227,7 @@ class World:
 
 @pytest.mark.parametrize(
     ("steps", "restarts", "before"),
-    [(240, 2, 0), pytest.param(8_000, 40, EPOCH - 60, marks=pytest.mark.long)],
+    [(240, 2, 0), pytest.param(3_000, 20, EPOCH - 60, marks=pytest.mark.long)],
     ids=["some", "many, and over an epoch"],
 )
 def test_304_is_never_wrong(postgres: Postgres, database: str, steps: int, restarts: int, before: int) -> None:
