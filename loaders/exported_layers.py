@@ -108,7 +108,9 @@ class _Rows:
         if field.kind == "phases":
             return np.array([self._phases(field, name, row, value) for row, value in enumerate(values)], np.uint8)
         if field.kind == "flag":
-            return np.array([self._flag(field, name, row, value) for row, value in enumerate(values)], np.bool_)
+            default = bool(field.default)
+            flags = [default if each is None else self._flag(name, row, each) for row, each in enumerate(values)]
+            return np.array(flags, np.bool_)
         numbers = np.array([self._number(name, row, value) for row, value in enumerate(values)], np.float64)
         wrong = (numbers < field.low) | (numbers > field.high)
         if field.kind == "count":
@@ -134,7 +136,7 @@ class _Rows:
         target = REFERENCES[field.name]
         found = np.full(len(values), -1, dtype=np.int32)
         for row, value in enumerate(values):
-            if value in self.rows[target]:
+            if isinstance(value, str) and value in self.rows[target]:
                 found[row] = self.rows[target][value]
             elif value is not None or field.default is None:
                 raise self.layer.fail(row, name, value, f"no feature of the layer {target} has this mrid")
@@ -149,10 +151,8 @@ class _Rows:
         except PhaseError as error:
             raise self.layer.fail(row, name, value, str(error)) from error
 
-    def _flag(self, field: Field, name: str, row: int, value: object) -> bool:
-        if value is None:
-            return bool(field.default)
-        flag = _FLAGS.get(str(int(value)) if isinstance(value, float) else str(value).lower())
+    def _flag(self, name: str, row: int, value: object) -> bool:
+        flag = _FLAGS.get(str(int(value)) if isinstance(value, float) and value in (0, 1) else str(value).lower())
         if flag is None:
             raise self.layer.fail(row, name, value, "true or false is needed")
         return flag
@@ -168,7 +168,7 @@ class _Rows:
         """`normal_open` and its phases say one thing twice: where one was edited alone, nobody knows which is right."""
         said = self._values("normal_open")
         for row, (own, mask, flag) in enumerate(zip(phases, opened, said, strict=bool(said))):  # type: ignore[call-overload]
-            if flag is not None and bool(flag) != bool(own & mask):
+            if flag is not None and self._flag("normal_open", row, flag) != bool(own & mask):
                 what = f"{NORMAL_OPEN} is {self._values(NORMAL_OPEN)[row]!r}, which says otherwise: mend one of them"
                 raise self.layer.fail(row, "normal_open", bool(flag), what)
 

@@ -373,6 +373,47 @@ def test_an_export_that_was_broken(features, layer, column, value, message):
         features.read()
 
 
+BROKEN = (None, "", "x", "\u0000", -1, 1.5, 1e300, 2**40, True, [], [1], {}, {"a": 1})
+
+
+def test_any_value_broken_is_an_error_or_a_network(tmp_path):
+    """Nothing else: no crash, and no number that is not one."""
+    path = tmp_path / "town.geojsonl"
+    lines = [orjson.loads(line) for line in write(read_opendss_like(), path).splitlines()]
+    outcomes: Counter[str] = Counter()
+    for at, feature in enumerate(lines):
+        for column in feature["properties"]:
+            value = BROKEN[(at + 7 * len(outcomes) + outcomes.total()) % len(BROKEN)]
+            properties = feature["properties"] | {column: value}
+            told = [*lines[:at], feature | {"properties": properties}, *lines[at + 1 :]]
+            path.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in told))
+            try:
+                network, _ = read(path)
+            except LoadError:
+                outcomes["refused"] += 1
+            else:
+                assert len(network.nodes) > 0
+                outcomes["read"] += 1
+    assert outcomes["refused"] > 30 and outcomes["read"] > 30, outcomes
+
+
+def test_any_line_of_cim_left_out_is_an_error_or_a_network(tmp_path):
+    """Also where the extension is there in part."""
+    path = tmp_path / "town.xml"
+    lines = write(read_opendss_like(), path).splitlines(keepends=True)
+    outcomes: Counter[str] = Counter()
+    for at in range(0, len(lines), 2):
+        path.write_bytes(b"".join(lines[:at] + lines[at + 1 :]))
+        try:
+            network, _ = read(path)
+        except LoadError:
+            outcomes["refused"] += 1
+        else:
+            assert len(network.nodes) > 0
+            outcomes["read"] += 1
+    assert outcomes["refused"] > 20 and outcomes["read"] > 20, outcomes
+
+
 def test_shapes_of_another_kind(features):
     features.of("nodes")[0]["geometry"] = {"type": "LineString", "coordinates": [[9, 48], [9.1, 48]]}
     with pytest.raises(LoadError, match=r"layer nodes feature \d+: its shape is 'LineString'; a Point is needed"):
