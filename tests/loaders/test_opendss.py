@@ -15,11 +15,8 @@ from loaders.opendss import is_opendss, read_opendss
 from tests.conformance.opendss import Circuit
 from tests.loaders.opendss_scripts import Script, live, row
 from topology.energize import energize
-from topology.islands import islands
-from topology.loops import find_loops
 from twin.engine import Twin
 from twin.events import Operation
-from twin.stores import open_store
 
 FEEDERS = (
     "13Bus/IEEE13Nodeckt.dss",
@@ -425,33 +422,3 @@ def test_fuses_that_blow_in_a_solution(shared_data, tmp_path):
     twin.switch([Operation(fuse, True) for fuse in fuses])
     dead = network.nodes["mrid"][twin.current.energized == 0].tolist()
     assert {mrid.removeprefix("Bus.") for mrid in dead} == theirs
-
-
-def test_greensboro(shared_data, tmp_path):
-    """154,241 buses that are at anything, and twelve more at nothing but open switches; a doubled line is a loop.
-
-    OpenDSS's solution has 4,903 dead buses: the 4,419 that have no way to the source, and those behind two fuses that
-    blow in it (see above).
-    """
-    source = shared_data / "smartds_greensboro" / "smartds_gso_urban_suburban_opendss.tar.gz"
-    network, report = read(source)
-    idle = 12
-    assert len(network.nodes) == 154_241 + idle
-    assert f"{idle} buses are at nothing but switches that are open" in report.notes
-    assert (network.customers, len(network.feeders), len(network.substations)) == (61_354, 61, 21)
-    assert np.count_nonzero(network.switches["normal_open"]) == 266
-    dead = np.flatnonzero(network.normal_energized == 0)
-    island = islands(network.graph, network.normal_conducting)[dead]
-    assert len(np.unique(island)) == 118 + idle and len(dead) == 4_419 + idle
-    assert len(find_loops(network.graph, network.normal_conducting, network.node_sources)) == 17
-    u, v = (ends[network.normal_conducting > 0] for ends in (network.graph.branch_u, network.graph.branch_v))
-    pairs = len(np.unique(np.stack([np.minimum(u, v), np.maximum(u, v)]), axis=1).T)
-    assert pairs - len(network.nodes) + len(np.unique(island)) + 1 == 9
-    assert np.count_nonzero(np.isnan(network.node_lnglat)) == 0
-    store = open_store(str(tmp_path / "greensboro.gpkg"), write=True, create=True)
-    try:
-        Twin.load(network, store)
-        head = store.head()
-        assert head is not None and head.model == network.model
-    finally:
-        store.close()
