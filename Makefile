@@ -64,6 +64,7 @@ bench: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.viewer
 	$(BIN)/python -m benchmarks.postgis
+	$(BIN)/python -m benchmarks.generate --meters 1000000
 	$(BIN)/python -m benchmarks.http || [ $$? -eq 2 ] # 2: there is no wrk
 
 wheel: install
