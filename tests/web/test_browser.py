@@ -64,6 +64,8 @@ def test_cells_say_what_is_in_them_and_lead_to_their_elements(show: Show, addres
     viewer = show().open(f"9/{TOWN[1]}/{TOWN[0]}")
     viewer.click_map(*TOWN)
     assert "H3 cell" in viewer.text("#pick")
+    told = dict(line.split("\n") for line in viewer.page.locator("#pick .totals div").all_inner_texts())
+    assert told["Supplied"] == "100 %" and "VA" in told["Rated"] and "m" in told["Lines"]
     viewer.page.click("#pick .buttons button")
     viewer.settled()
     assert viewer.drawn()["lines"] > 0

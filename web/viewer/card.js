@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { $, announce, cross, h, notify, put, twoStep } from "./dom.js";
-import { affected, attribute, className, count, customers, metres } from "./format.js";
+import { affected, attribute, className, count, customers, metres, power } from "./format.js";
 import { icon } from "./icons.js";
-import { KINDS } from "./request.js";
+import { KINDS } from "./address.js";
 import * as view from "./view.js";
 
 const FIRST = ["upstream", "downstream", "connected"];
@@ -227,7 +227,7 @@ function listRow(feature, choose) {
 }
 
 /** The totals of an H3 cell. */
-export function cell({ h3, customers, customers_out: out, transformers, line_km: km, meters }, closer, close) {
+export function cell({ h3, customers, customers_out: out, transformers, line_km: km, rated_kva: kva, energized_share: share, meters }, closer, close) {
   const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   put(
     $("pick"),
@@ -246,6 +246,8 @@ export function cell({ h3, customers, customers_out: out, transformers, line_km:
       fact("Transformers", count(transformers)),
       fact("Meters", count(meters)),
       fact("Lines", metres((km ?? 0) * 1000)),
+      fact("Rated", power((kva ?? 0) * 1000)),
+      fact("Supplied", share === undefined ? "–" : `${Math.floor(share * 1000) / 10} %`),
     ),
     h("div", { class: "buttons" }, h("button", { onclick: closer }, "Zoom in to its elements")),
   );

@@ -7,7 +7,6 @@ import * as cards from "./card.js";
 import { $, announce, notify } from "./dom.js";
 import * as findings from "./findings.js";
 import * as panel from "./panel.js";
-import * as requests from "./request.js";
 import * as tracer from "./tracer.js";
 import * as tracing from "./tracing.js";
 import * as view from "./view.js";
@@ -52,7 +51,7 @@ function drawCard() {
     close: () => unselect(),
     select: (mrid) => select(mrid),
     locate: () => app.map?.fitGeometry(card.geometry),
-    trace: (kind) => tracing.run(requests.simple(kind, card.mrid)),
+    trace: (kind) => tracing.run(address.simple(kind, card.mrid)),
     revision: () => (view.scenario() ? whatif.steps() : app.revision),
     again: () => does.changed(),
     back: app.picked && { count: app.picked.length, show: () => choices(app.picked) },

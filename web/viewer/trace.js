@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { $, announce, cross, h, notify, put, table } from "./dom.js";
 import { className, count, counted, customers, metres, power } from "./format.js";
 import { icon } from "./icons.js";
-import * as requests from "./request.js";
+import * as requests from "./address.js";
 import { virtualTable } from "./table.js";
 import * as view from "./view.js";
 

@@ -1,7 +1,7 @@
 /** The form of a trace: its kind, where it starts, what stops it, phases and state; places are picked on the map. */
 
 import { $, announce, cross, h, put } from "./dom.js";
-import * as requests from "./request.js";
+import * as requests from "./address.js";
 
 const EMPTY = { kind: "downstream", start: [], to: [], barriers: [], phases: "", state: "current" };
 const PLACES = { start: "Start", to: "To", barriers: "Barriers" };

@@ -4,7 +4,6 @@ import * as address from "./address.js";
 import * as api from "./api.js";
 import { app } from "./app.js";
 import { notify } from "./dom.js";
-import * as requests from "./request.js";
 import * as traces from "./trace.js";
 import * as view from "./view.js";
 
@@ -23,7 +22,7 @@ export async function run(request, { push = true, quiet = false } = {}) {
   let result;
   let start;
   try {
-    [result, start] = await Promise.all([api.runTrace(requests.body(request)), startOf(from)]);
+    [result, start] = await Promise.all([api.runTrace(address.body(request)), startOf(from)]);
   } catch (error) {
     if (quiet && error.status === 0) return;
     clear({ push: false });
@@ -60,7 +59,7 @@ export const again = async () => app.trace && run(app.trace.request, { push: fal
 /** Cells hide a trace that spans a country: then its lines are drawn over them. */
 async function addLines(result, request) {
   if (!result.bounds || result.sums.counts.AcLineSegment > MOST_LINES || !app.map?.isWide(result.bounds)) return;
-  const lines = await api.traceLines(requests.body(request)).catch(() => null); // the frame around it stays
+  const lines = await api.traceLines(address.body(request)).catch(() => null); // the frame around it stays
   if (!lines || app.trace?.result !== result) return;
   result.lines = lines;
   app.map.showTrace(result);
