@@ -18,6 +18,7 @@ from loaders.simbench import is_simbench, read_simbench
 from twin.components import TableError
 from twin.mrids import DuplicateMrid
 from twin.network import Network, NetworkError
+from twin.postgis_url import redacted
 
 Progress = Callable[[str], None]
 
@@ -45,7 +46,11 @@ def _simbench(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[
 
 
 def _layers(source: Path, /, *, crs: str | None, progress: Progress) -> tuple[Network, LoadReport]:
-    raise LoadError(
+    raise _unmapped(str(source))
+
+
+def _unmapped(source: str) -> LoadError:
+    return LoadError(
         f"{source} holds GIS layers: say with --mapping what they are; "
         f"`gridtwin load {source} --suggest-mapping FILE` writes a first mapping"
     )
@@ -67,7 +72,7 @@ NAMES = ", ".join(known.name for known in FORMATS)
 
 
 def read(
-    source: Path,
+    source: Path | str,
     format_name: str = "auto",
     *,
     crs: str | None = None,
@@ -76,21 +81,26 @@ def read(
 ) -> tuple[Network, LoadReport]:
     """Reads a source of the named format, or of the one it looks like.
 
+    source: a file or folder, or as text the URL of a PostGIS database whose tables are GIS layers.
     crs: the coordinate system of its coordinates, such as EPSG:25832, for a format that does not know it itself.
     mapping: a TOML file that says what GIS layers are, which then is the format. Raises LoadError with one sentence
     for a source that is not there, of no known format, or not whole.
     """
-    if not source.exists():
+    if isinstance(source, str) and "://" not in source:
+        source = Path(source)
+    if isinstance(source, Path) and not source.exists():
         raise LoadError(f"{source} is not there")
     if mapping is not None and format_name not in ("auto", "layers"):
         raise LoadError(f"--mapping is for GIS layers, and --format is {format_name!r}: leave one of them out")
     try:
         if mapping is not None:
             return read_layers(source, mapping, crs=crs, progress=progress)
+        if isinstance(source, str):
+            raise _unmapped(redacted(source))
         chosen = _named(format_name) if format_name != "auto" else _recognised(source)
         return chosen.read(source, crs=crs, progress=progress)
     except (TableError, NetworkError, DuplicateMrid) as error:
-        raise LoadError(f"{source}: {error}") from error
+        raise LoadError(f"{redacted(str(source))}: {error}") from error
 
 
 def _named(name: str) -> Format:

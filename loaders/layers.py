@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from loaders.layers_fields import MappedLayer, References, is_blank
 from loaders.layers_mapping import TWO_ENDED, LayersMapping, as_text, read_mapping
 from loaders.layers_nodes import End, Nodes, Point, place_along, snap
-from loaders.layers_source import SUFFIXES, Layer, LayerSource, to_degrees
+from loaders.layers_source import SUFFIXES, Layer, LayerSource, open_layers, to_degrees
 from loaders.report import FIRST_IDS, LoadError, LoadReport
 from twin.components import (
     AC_LINE_SEGMENT,
@@ -49,14 +49,19 @@ def is_layers(source: Path) -> bool:
 
 
 def read_layers(
-    source: Path, mapping: Path, *, crs: str | None = None, progress: Progress = lambda step: None
+    source: Path | str, mapping: Path, *, crs: str | None = None, progress: Progress = lambda step: None
 ) -> tuple[Network, LoadReport]:
-    """Reads a source as a mapping file says.
+    """Reads a source, a file, a folder or the URL of a PostGIS database, as a mapping file says.
 
     crs: the coordinate system of layers that do not say theirs, over the mapping's. Raises LoadError, which names
     file, layer, feature, field and value, or the place in the mapping.
     """
-    return read_mapped(LayerSource(source), read_mapping(mapping), "layers", crs=crs, progress=progress)
+    mapped = read_mapping(mapping)
+    layers = open_layers(source)
+    try:
+        return read_mapped(layers, mapped, "layers", crs=crs, progress=progress)
+    finally:
+        layers.close()
 
 
 def read_mapped(
@@ -68,7 +73,7 @@ def read_mapped(
     progress: Progress = lambda step: None,
 ) -> tuple[Network, LoadReport]:
     """Reads a source by a mapping already read."""
-    return _Reader(source, mapping, LoadReport(str(source.path), format_name), crs or mapping.crs, progress).read()
+    return _Reader(source, mapping, LoadReport(str(source), format_name), crs or mapping.crs, progress).read()
 
 
 class _Reader:
@@ -109,7 +114,7 @@ class _Reader:
         for layer in self._layers_of(FEEDER):
             self._feeders(layer)
         if not self.nodes.mrid:
-            raise LoadError(f"{self.source.path}: the mapped layers have no element; a network needs nodes")
+            raise LoadError(f"{self.source}: the mapped layers have no element; a network needs nodes")
         tables = {
             component.table: self._table(component) for component in COMPONENTS if component is not CONNECTIVITY_NODE
         }
@@ -119,7 +124,7 @@ class _Reader:
         tables["nodes"] = self._node_table()
         self._say()
         self.progress("numbering the network")
-        name = self.mapping.name or self.source.path.name.partition(".")[0]
+        name = self.mapping.name or self.source.title
         return Network.from_tables(name, tables, self._geometry(tables)), self.report
 
     # --- reading ------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from loaders.layers_mapping import FLAG_TEXTS, FieldMap, LayerMap, as_text
 from loaders.layers_source import Layer
 from loaders.report import LoadError, LoadReport
 from twin.components import TEXT, Field
+from twin.extras import REPEATED_ID
 from twin.phases import ABC, PhaseError, code_to_mask
 
 SHOWN = 80
@@ -44,6 +45,8 @@ class MappedLayer:
         self._columns = {name: _plain(column[chosen]) for name, column in layer.columns.items()}
         self.shapes = self._shapes(chosen)
         self._report = report
+        self.repeated: NDArray[Any] = np.full(len(self), "", dtype=TEXT)
+        """The id of each row, where another row has it too; filled by `ids`."""
 
     def __len__(self) -> int:
         return len(self.fids)
@@ -67,7 +70,7 @@ class MappedLayer:
         if "mrid" not in self:
             return [f"{self.entry.entry} {fid}" for fid in self.fids.tolist()]
         seen: dict[str, int] = {}
-        ids = []
+        ids, texts = [], []
         for row, value in enumerate(self.values("mrid")):
             if is_blank(value):
                 raise self.fail(row, "mrid", value, "an id is needed")
@@ -76,6 +79,8 @@ class MappedLayer:
             if seen[text] > 1 and not self.entry.repeated_ids:
                 raise self.fail(row, "mrid", text, "another feature of the layer has the same id")
             ids.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
+            texts.append(text)
+        self.repeated = np.array([text if seen[text] > 1 else "" for text in texts], dtype=TEXT)
         repeated = sum(count - 1 for count in seen.values())
         if repeated:
             self._report.notes.append(f"{self.entry.entry}: {repeated} ids repeat; the later ones are numbered, as (2)")
@@ -138,13 +143,14 @@ class MappedLayer:
         )
 
     def kept(self) -> dict[str, NDArray[Any]]:
-        """Extra columns (rows,) by name: text or numbers as they are, or sums, NaN where one of them is not given."""
-        return {
+        """Extra columns (rows,) by name, after `ids`: as they are, or sums, NaN where one of them is not given."""
+        kept = {
             name: self._as_it_is(given)
             if isinstance(given, str)
             else np.sum([self._numbers(column) for column in given], axis=0)
             for name, given in self.entry.keep.items()
         }
+        return kept | ({REPEATED_ID: self.repeated} if (self.repeated != "").any() else {})
 
     def _as_it_is(self, column: str) -> NDArray[Any]:
         given = self._columns[column]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +19,17 @@ import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 
+from loaders.layers_parquet import SUFFIX as PARQUET
+from loaders.layers_parquet import ParquetFile
 from loaders.report import LoadError
 from loaders.text_files import file_ends_open
+from twin.postgis_url import SCHEMES
 
 SUFFIXES = (".gpkg", ".shp", ".gdb", ".geojson", ".json", ".geojsonl", ".fgb", ".parquet", ".csv", ".zip", ".sqlite")
 """Of files and folders that are tried as layers."""
+SHAPEFILE_LETTERS = 10
+"""Of the names of its columns."""
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
 _GDAL_ERRORS = (
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
@@ -36,7 +44,8 @@ class LayerInfo:
     """A layer before it is read."""
 
     name: str
-    file: Path
+    file: Path | str
+    """Or the database."""
     geometry: str
     """`Point`, `LineString`, …; empty for a table."""
     columns: tuple[str, ...]
@@ -49,7 +58,7 @@ class Layer:
     """Rows of a layer: ids of its features, the columns asked for, and its shapes as they are stored."""
 
     name: str
-    file: Path
+    file: Path | str
     fids: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
     shapes: NDArray[Any] | None
@@ -60,21 +69,36 @@ class Layer:
 class LayerSource:
     """A file, a FileGDB, or a folder of files, each with one layer or many."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
+        self.path = path or Path()
         self.warnings: list[str] = []
         """What GDAL said while reading, each once."""
         self._infos: dict[str, LayerInfo] = {}
+        self._parquet: dict[Path, ParquetFile] = {}
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def title(self) -> str:
+        """Of the network, where the mapping gives none."""
+        return self.path.name.partition(".")[0]
+
+    def close(self) -> None:
+        """Lets go of what it holds open."""
 
     @cached_property
-    def layers(self) -> dict[str, Path]:
+    def layers(self) -> Mapping[str, Path | str]:
         """The file of each layer; raises LoadError for a source that GDAL cannot open, or two layers of one name."""
         found: dict[str, Path] = {}
         for file in self._files():
             if file.suffix.lower() == ".csv" and file_ends_open(file):
                 self.warnings.append(f"{file.name} ends within a line: it may have been cut off")
-            with self._complaints(file, ""):
-                names = [str(name) for name, _ in pyogrio.list_layers(file).tolist()]
+            if file.suffix.lower() == PARQUET:
+                names = [file.stem]
+            else:
+                with self._complaints(file, ""):
+                    names = [str(name) for name, _ in pyogrio.list_layers(file).tolist()]
             for name in names:
                 if name in found:
                     raise LoadError(f"{found[name]} and {file} both have a layer {name!r}")
@@ -86,11 +110,18 @@ class LayerSource:
     def info(self, name: str) -> LayerInfo:
         """A layer's columns and size; raises LoadError for one that is not there."""
         if name not in self.layers:
-            raise LoadError(f"{self.path} has no layer {name!r}; it has {', '.join(self.layers)}")
+            raise LoadError(f"{self} has no layer {name!r}; it has {', '.join(self.layers)}")
         if name not in self._infos:
-            with self._complaints(self.layers[name], f" layer {name}"):
-                self._infos[name] = _info(self.layers[name], name)
+            self._infos[name] = self._described(name)
         return self._infos[name]
+
+    def _described(self, name: str) -> LayerInfo:
+        file = Path(self.layers[name])
+        if file.suffix.lower() == PARQUET:
+            table = self._parquet.setdefault(file, ParquetFile(file))
+            return LayerInfo(name, file, table.geometry, table.columns, len(table), table.crs)
+        with self._complaints(file, f" layer {name}"):
+            return _info(file, name)
 
     def infos(self) -> dict[str, LayerInfo]:
         """Of all layers, by name."""
@@ -98,19 +129,29 @@ class LayerSource:
 
     def read(self, name: str, columns: Sequence[str]) -> Layer:
         """A layer with the given columns; raises LoadError naming file, layer and column."""
-        info = self.info(name)
-        for column in columns:
-            if column not in info.columns:
-                has = ", ".join(info.columns)
-                raise LoadError(f"{info.file} layer {name}: there is no column {column!r}; it has {has}")
-        with self._complaints(info.file, f" layer {name}"):
+        info = self._checked(name, columns)
+        file = Path(info.file)
+        stored = {_stored(info, column): column for column in columns}
+        if file in self._parquet:
+            table = self._parquet[file]
+            kept = {column: table.column(column) for column in columns}
+            return Layer(name, file, np.arange(1, len(table) + 1), kept, table.shapes(), info.crs)
+        with self._complaints(file, f" layer {name}"):
             meta, fids, shapes, fields = pyogrio.raw.read(
-                info.file, layer=name, columns=list(columns), return_fids=True, force_2d=True, **_options(info.file)
+                file, layer=name, columns=list(stored), return_fids=True, force_2d=True, **_options(file)
             )
-        given = dict(zip(meta["fields"].tolist(), fields, strict=True))
+        given = {stored[field]: values for field, values in zip(meta["fields"].tolist(), fields, strict=True)}
         return Layer(
             name, info.file, fids, given, None if shapes is None else self._shapes(info, fids, shapes), meta["crs"]
         )
+
+    def _checked(self, name: str, columns: Sequence[str]) -> LayerInfo:
+        info = self.info(name)
+        for column in columns:
+            if _stored(info, column) not in info.columns:
+                has = ", ".join(info.columns)
+                raise LoadError(f"{info.file} layer {name}: there is no column {column!r}; it has {has}")
+        return info
 
     def _shapes(self, info: LayerInfo, fids: NDArray[np.int64], wkb: NDArray[Any]) -> NDArray[Any]:
         shapes = shapely.from_wkb(wkb, on_invalid="ignore")
@@ -156,10 +197,30 @@ def _options(file: Path) -> dict[str, str]:
     return {"DATE_AS_STRING": "YES"} if file.suffix.lower() in (".geojson", ".json") else {}
 
 
+def _stored(info: LayerInfo, column: str) -> str:
+    """The name of a column in its file: a Shapefile keeps ten letters of it."""
+    short = column[:SHAPEFILE_LETTERS]
+    cut = Path(info.file).suffix.lower() == ".shp" and column not in info.columns and short in info.columns
+    return short if cut else column
+
+
 def _info(file: Path, name: str) -> LayerInfo:
     info = pyogrio.read_info(file, layer=name, force_feature_count=True)
     kind = (info["geometry_type"] or "").removesuffix(" Z").removesuffix(" ZM").removeprefix("2.5D ")
     return LayerInfo(name, file, kind, tuple(map(str, info["fields"])), int(info["features"]), info["crs"])
+
+
+def open_layers(source: Path | str) -> LayerSource:
+    """Files and folders by their path, a database by its URL; raises LoadError for a URL of another kind."""
+    scheme = _SCHEME.match(str(source)) if isinstance(source, str) else None
+    if scheme is None:
+        return LayerSource(Path(source))
+    if scheme[1] not in SCHEMES:
+        raise LoadError(f"no layers are read from {scheme[1]}:// addresses; postgresql:// is one")
+    if importlib.util.find_spec("asyncpg") is None:
+        raise LoadError("layers in PostGIS need the extra of that name: pip install 'gridtwin[postgis]'")
+    found: LayerSource = importlib.import_module("loaders.layers_postgis").PostgisSource(source)
+    return found
 
 
 def to_degrees(shapes: NDArray[Any], crs: str | None, where: str) -> NDArray[Any]:

@@ -91,7 +91,7 @@ _SHAPES = {
 def suggested(source: LayerSource) -> str:
     """TOML; layers that nothing is known about are comments with their columns."""
     parts = [
-        f"# A first mapping for {source.path.name}, guessed from names: check every line.",
+        f"# A first mapping for {source.title}, guessed from names: check every line.",
         "# Ends without node1 and node2 are joined where they lie within snap_m metres of each other.",
         "snap_m = 0.5\n",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import tomllib
@@ -18,11 +19,12 @@ import shapely
 from loaders import formats
 from loaders.layers import is_layers, read_layers
 from loaders.layers_mapping import mapping_of, read_mapping
-from loaders.layers_source import LayerSource
+from loaders.layers_source import LayerSource, open_layers
 from loaders.layers_suggest import suggested
 from loaders.report import LoadError
 from twin.components import TEXT
 from twin.validation import findings
+from web import cli
 
 CRS = "EPSG:25832"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
@@ -122,7 +124,7 @@ def test_the_documented_mapping_reads_a_geopackage(source, mapping):
     assert kinds.count("dangling_switch") == 1 and "no_source" not in kinds
 
 
-@pytest.mark.parametrize("container", ["shapefiles", "geojson", "gpkg.zip", "gdb", "flatgeobuf"])
+@pytest.mark.parametrize("container", ["shapefiles", "geojson", "gpkg.zip", "gdb", "flatgeobuf", "geoparquet"])
 def test_every_container_gives_the_same_network(tmp_path, source, mapping, container):
     expected, _ = read_layers(source, mapping)
     folder = tmp_path / ("other.gdb" if container == "gdb" else "other")
@@ -136,19 +138,167 @@ def test_every_container_gives_the_same_network(tmp_path, source, mapping, conta
         zipped(folder, source)
     else:
         folder.mkdir()
-        suffix = {"shapefiles": "shp", "geojson": "geojson", "flatgeobuf": "fgb"}[container]
+        suffix = {"shapefiles": "shp", "geojson": "geojson", "flatgeobuf": "fgb", "geoparquet": "parquet"}[container]
         for name, frame in frames().items():
             given = frame.to_crs("EPSG:4326") if suffix == "geojson" else frame
-            given.to_file(folder / f"{name}.{suffix}")
-    assert is_layers(folder) == (container in ("shapefiles", "gpkg.zip", "gdb"))
-    network, _ = read_layers(folder, mapping)
-    for table, columns in expected.tables.items():
-        for name in columns:
-            mine = network.tables[table][name]
-            if mine.dtype.kind == "f":
-                np.testing.assert_allclose(mine, columns[name], rtol=1e-6, err_msg=f"{table}.{name}")
+            if suffix == "parquet":
+                given.to_parquet(folder / f"{name}.parquet")
             else:
-                assert mine.tolist() == columns[name].tolist(), (table, name)
+                given.to_file(folder / f"{name}.{suffix}")
+    assert is_layers(folder) == (container in ("shapefiles", "gpkg.zip", "gdb"))
+    assert_alike(read_layers(folder, mapping)[0], expected)
+
+
+def assert_alike(network, expected) -> None:
+    for table, columns in expected.tables.items():
+        mine = network.tables[table]
+        assert list(mine.extras) == list(columns.extras)
+        for name, values in {**{name: columns[name] for name in columns}, **columns.extras}.items():
+            own = mine.extras[name] if name in columns.extras else mine[name]
+            if own.dtype.kind == "f":
+                np.testing.assert_allclose(own, values, rtol=1e-6, err_msg=f"{table}.{name}")
+            else:
+                assert own.tolist() == values.tolist(), (table, name)
+
+
+def test_csv_gives_the_same_network(tmp_path, source, mapping):
+    expected, _ = read_layers(source, mapping)
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    for name, frame in frames().items():
+        pd.DataFrame(frame).assign(geometry=frame.to_wkt()["geometry"]).to_csv(folder / f"{name}.csv", index=False)
+        put(mapping, f"[layers.{name}]\n", f'[layers.{name}]\nwkt = "geometry"\n')
+    assert_alike(read_layers(folder, mapping, crs=CRS)[0], expected)
+
+
+@pytest.fixture
+def tables(postgres, database) -> str:
+    """The URL of a database with the town's layers as tables, one of them in a schema of its own, and one a view."""
+    statements = ["CREATE SCHEMA plant", "CREATE TYPE \"kind of\" AS ENUM ('CB', 'LBS')"]
+    types = {"i": "bigint", "f": "numeric(9, 3)", "O": "text"}
+    for name, frame in frames().items():
+        table = {"trafos": "plant.trafos", "houses": '"all houses"'}.get(name, name)
+        own = [column for column in frame.columns if column != "geometry"]
+        kinds = [f'"{column}" {types.get(frame[column].dtype.kind, "text")}' for column in own]
+        kinds[0] += " PRIMARY KEY"
+        statements.append(f"CREATE TABLE {table} (shape geometry(Geometry, 25832), {', '.join(kinds)})")
+        for row in reversed(list(frame.itertuples())):
+            values = ["NULL" if pd.isna(value) else f"'{value}'" for value in (getattr(row, column) for column in own)]
+            shape = f"ST_GeomFromText('{row.geometry.wkt}', 25832)"
+            statements.append(f"INSERT INTO {table} VALUES ({shape}, {', '.join(values)})")
+    statements += [
+        'ALTER TABLE switchgear ALTER COLUMN type TYPE "kind of" USING type::"kind of"',
+        'CREATE VIEW houses AS SELECT * FROM "all houses" ORDER BY no',
+    ]
+    postgres.execute(database, *statements)
+    return postgres.url(database)
+
+
+@pytest.mark.postgis
+def test_tables_of_postgis_give_the_same_network(tables, source, mapping):
+    expected, _ = read_layers(source, mapping)
+    put(mapping, "[layers.trafos]\n", '[layers.trafos]\nlayer = "plant.trafos"\n')
+    network, report = read_layers(tables, mapping)
+    assert_alike(network, expected)
+    assert "***" in report.source and report.source.startswith("postgresql://")
+    skipped = {each.kind: each.reason for each in report.skipped}
+    assert skipped["all houses"] == "the mapping does not name this layer"
+    network, _ = formats.read(tables, mapping=mapping)
+    assert network.model == read_layers(tables, mapping)[0].model
+
+
+@pytest.mark.postgis
+def test_what_is_wrong_with_tables_is_said(tables, mapping, postgres, database):
+    shown = r"postgresql://gridtwin:\*\*\*@127.0.0.1:\d+/test_\d+"
+    with pytest.raises(LoadError, match=rf"{shown} has no layer 'trafos'; it has .*plant.trafos") as raised:
+        read_layers(tables, mapping)
+    assert postgres.password not in str(raised.value)
+    put(mapping, "[layers.trafos]\n", '[layers.trafos]\nlayer = "plant.trafos"\n')
+    put(mapping, 'column = "km"', 'column = "miles"')
+    with pytest.raises(LoadError, match=rf"{shown} layer cables: there is no column 'miles'; it has no, a, b"):
+        read_layers(tables, mapping)
+    with pytest.raises(LoadError, match="holds GIS layers: say with --mapping"):
+        formats.read(tables)
+    for url, message in (
+        (postgres.url("nowhere"), "the database nowhere is not there"),
+        (postgres.url(database, password="wrong"), "lets gridtwin not in"),
+        ("postgresql://there:port/is", "no URL of a PostGIS store"),
+        ("mysql://there/is", "no layers are read from mysql:// addresses"),
+        (postgres.url(database) + "?schema=empty", "has no layer 'cables'; it has .*public.stations"),
+    ):
+        with pytest.raises(LoadError, match=message):
+            read_layers(url, mapping)
+    layers = open_layers(tables)
+    first = suggested(layers)
+    layers.close()
+    assert '[layers."public.cables"]' not in first and '[layers."cables"]' in first and "AcLineSegment" in first
+
+
+def run(monkeypatch, capsys, *words: str) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["gridtwin", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+def test_layers_are_checked_before_they_are_stored(source, mapping, monkeypatch, capsys):
+    words = ("check", str(source), "--mapping", str(mapping))
+    code, out, _ = run(monkeypatch, capsys, *words)
+    assert code == 1 and "warning: dangling_switch at 9.00" in out and "Join 'node f' to what 's2' leads to." in out
+    code, out, _ = run(monkeypatch, capsys, *words, "--near", "0.1", "--json")
+    assert {each["kind"] for each in json.loads(out)["findings"]} >= {"dangling_switch"}
+    code, _, said = run(monkeypatch, capsys, *words, "--near", "101")
+    assert code == 2 and "--near" in said
+
+
+@pytest.mark.postgis
+def test_tables_are_loaded_from_the_command_line(tables, mapping, tmp_path, monkeypatch, capsys, postgres):
+    put(mapping, "[layers.trafos]\n", '[layers.trafos]\nlayer = "plant.trafos"\n')
+    store = str(tmp_path / "grid.gpkg")
+    code, out, said = run(monkeypatch, capsys, "load", tables, "--mapping", str(mapping), "--store", store)
+    assert code == 0 and "Stored in" in said and postgres.password not in said + out
+    assert run(monkeypatch, capsys, "check", store)[0] == 1
+    code, out, _ = run(monkeypatch, capsys, "load", tables, "--suggest-mapping", "-")
+    assert code == 0 and tomllib.loads(out)["layers"]["cables"]["class"] == "AcLineSegment"
+    code, _, said = run(monkeypatch, capsys, "load", tables, "--store", store)
+    assert code == 2 and "holds GIS layers: say with --mapping" in said and postgres.password not in said
+
+
+def test_parquet_that_is_none(tmp_path, mapping, monkeypatch):
+    (tmp_path / "cables.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(LoadError, match=r"cables.parquet is no Parquet that can be read"):
+        read_layers(tmp_path / "cables.parquet", mapping)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LoadError, match=r"cables.parquet: Parquet needs the package pyarrow: pip install"):
+        read_layers(tmp_path / "cables.parquet", mapping)
+    with pytest.raises(LoadError, match=r"layers in PostGIS need the extra of that name"):
+        read_layers("postgresql://there/is", mapping)
+
+
+def test_parquet_without_shapes(tmp_path):
+    pd.DataFrame({"no": ["w"], "one": ["a"], "two": ["b"], "made": [None]}).to_parquet(tmp_path / "wires.parquet")
+    pd.DataFrame({"no": ["g"], "at": ["a"]}).to_parquet(tmp_path / "plants.parquet")
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(
+        '[layers.wires]\nclass = "AcLineSegment"\n'
+        'fields = { mrid = "no", node1 = "one", node2 = "two", name = "made" }\n'
+        '[layers.plants]\nclass = "EnergySource"\nfields = { mrid = "no", node = "at" }\n'
+    )
+    network, _ = read_layers(tmp_path, mapping)
+    assert network.normal_energized.tolist() == [7, 7] and network.lines["name"].tolist() == [""]
+
+
+def test_a_shapefile_keeps_ten_letters_of_a_name(tmp_path, source, mapping):
+    expected, _ = read_layers(source, mapping)
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    for name, frame in frames().items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of GDAL, about names that it cuts
+            frame.rename(columns={"ph": "phases_present"}).to_file(folder / f"{name}.shp")
+    put(mapping, 'phases = "ph"', 'phases = "phases_present"')
+    assert_alike(read_layers(folder, mapping)[0], expected)
 
 
 def test_columns_that_the_model_has_no_place_for_are_kept(tmp_path):
@@ -259,6 +409,17 @@ def test_csv_with_coordinates_and_with_wkt(tmp_path):
     (tmp_path / "wires.csv").write_text("id,shape\n1,LINESTRUNG (9 52)\n")
     with pytest.raises(LoadError, match=r"wires.csv layer wires feature 1: shape is 'LINESTRUNG"):
         read_layers(tmp_path, mapping)
+
+
+def test_an_id_twice_is_an_error_or_a_finding(source, mapping):
+    frames()["houses"].assign(no=[7, 7]).to_file(source, layer="houses")
+    with pytest.raises(LoadError, match=r"layer houses feature 2: no is '7'.*same id"):
+        read_layers(source, mapping)
+    put(mapping, "[layers.houses]\n", "[layers.houses]\nrepeated_ids = true\n")
+    network, _ = read_layers(source, mapping)
+    assert set(network.consumers.extras["repeated_id"].tolist()) == {"7"}
+    (twice,) = (finding for finding in findings(network) if finding.kind == "duplicate_id")
+    assert twice.mrids == ("house 7", "house 7 (2)")
 
 
 def test_nothing_is_left_out_unsaid(source, mapping):

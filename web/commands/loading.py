@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from loaders import formats
-from loaders.layers_source import LayerSource
+from loaders.layers_source import open_layers
 from loaders.layers_suggest import suggested
 from loaders.report import LoadError, LoadReport
 from twin.engine import Twin
@@ -34,7 +34,7 @@ SuggestMapping = Annotated[
 
 
 def load(
-    source: Annotated[Path, typer.Argument(help="A folder or file to read")],
+    source: Annotated[str, typer.Argument(help="A folder or file to read; postgresql://… for GIS layers in PostGIS")],
     store: OptionalStore = None,
     format_: Format = "auto",
     crs: Crs = None,
@@ -54,10 +54,11 @@ def load(
     if if_empty and left_alone(store):
         return
     network, report = read(source, format_, crs, mapping)
-    found = findings(network)
+    with console.progress("checking") as step:
+        found = findings(network, progress=step)
     dead = [finding for finding in found if finding.kind == "no_source"]
     if dead:
-        raise LoadError(f"{source}: {dead[0].message} Nothing was stored.")
+        raise LoadError(f"{redacted(source)}: {dead[0].message} Nothing was stored.")
     vanished = keep(network, store, note, author)
     if json:
         console.write_json(
@@ -80,11 +81,15 @@ def left_alone(store: str) -> bool:
     return there
 
 
-def suggest(source: Path, target: Path) -> None:
+def suggest(source: str, target: Path) -> None:
     """Writes a first mapping for a source; a file that is there already is left alone."""
-    if not source.exists():
+    if "://" not in source and not Path(source).exists():
         raise LoadError(f"{source} is not there")
-    text = suggested(LayerSource(source))
+    layers = open_layers(source)
+    try:
+        text = suggested(layers)
+    finally:
+        layers.close()
     if str(target) == "-":
         console.write(text)
         return
@@ -99,9 +104,9 @@ def suggest(source: Path, target: Path) -> None:
 
 
 def read(
-    source: Path, format_name: str, crs: str | None = None, mapping: Path | None = None
+    source: Path | str, format_name: str, crs: str | None = None, mapping: Path | None = None
 ) -> tuple[Network, LoadReport]:
-    with console.progress(f"loading {source.name}") as step:
+    with console.progress(f"loading {redacted(str(source)).rpartition('/')[2]}") as step:
         return formats.read(source, format_name, crs=crs, mapping=mapping, progress=step)
 
 

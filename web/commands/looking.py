@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,9 +10,9 @@ from twin import phases
 from twin.events import ModelReplaced, Recorded
 from twin.stores import is_store, open_store
 from twin.summary import summary
-from twin.validation import Finding, findings
+from twin.validation import NEAR_M, Finding, findings
 from web import console
-from web.commands.loading import read
+from web.commands.loading import MappingFile, read
 from web.commands.options import FINDINGS, FINE, SHOWN, AsJson, StoreUrl, opened
 from web.commands.source_options import Crs, Format
 
@@ -21,14 +20,27 @@ SourceOrStore = Annotated[
     str, typer.Argument(help="A store (grid.gpkg, postgresql://…), or a source that `load` reads")
 ]
 
+Near = Annotated[
+    float, typer.Option(min=0, max=100, metavar="METRES", help="How close ends that are not joined may miss each other")
+]
 
-def check(source: SourceOrStore, format_: Format = "auto", crs: Crs = None, json: AsJson = False) -> None:
+
+def check(
+    source: SourceOrStore,
+    format_: Format = "auto",
+    crs: Crs = None,
+    mapping: MappingFile = None,
+    near: Near = NEAR_M,
+    json: AsJson = False,
+) -> None:
     """Look for what is wrong or doubtful in the topology; exit code 1 if anything is found."""
-    if is_store(source):
+    if is_store(source) and mapping is None:
         with opened(source) as twin:
-            found = findings(twin.network)
+            network = twin.network
     else:
-        found = findings(read(Path(source), format_, crs)[0])
+        network = read(source, format_, crs, mapping)[0]
+    with console.progress("checking") as step:
+        found = findings(network, near_m=near, progress=step)
     if json:
         console.write_json({"findings": [finding.to_json() for finding in found]})
     else:
@@ -76,7 +88,8 @@ def history(
 def _show_findings(found: list[Finding]) -> None:
     for finding in found:
         at = "not on the map" if finding.lng is None else f"{finding.lng:.6f}, {finding.lat:.6f}"
-        console.write(f"{finding.severity}: {finding.kind} at {at}: {finding.message}\n")
+        repair = "" if finding.repair is None else f" {finding.repair.text}"
+        console.write(f"{finding.severity}: {finding.kind} at {at}: {finding.message}{repair}\n")
     if not found:
         console.say("Nothing found.")
 
