@@ -29,7 +29,7 @@ class ExportedLayer:
     """Rows of one layer: plain values by column, None where not known, and shapes (rows,) as they are stored."""
 
     name: str
-    file: Path
+    file: Path | str
     fids: Sequence[int]
     columns: Mapping[str, list[Any]]
     shapes: NDArray[Any]
