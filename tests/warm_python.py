@@ -61,6 +61,7 @@ def warm_python() -> Iterator[Path]:
 
 def listen(address: str) -> None:
     """Forks for every program that is asked for, until it is ended."""
+    cli.app_of()  # imports what the commands need
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(16)

@@ -186,7 +186,7 @@ def _run(command: str, stage: Stage) -> None:
     here = {"IMAGE": str(stage.folder), "CERTIFICATES": CERTIFICATES, "COMMAND": f"cd {stage.workdir} && {command}"}
     done = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", _STEP],
-        env={**passed_on, "HOME": "/root", **stage.environment, **here},
+        env={**passed_on, "HOME": "/tmp", **stage.environment, **here},
         capture_output=True,
         text=True,
         check=False,
