@@ -124,7 +124,7 @@ class Feeders:
         count = len(self.network.feeders)
         out = np.zeros(count, dtype=np.int64)
         self._add_out(out, snapshot, np.arange(len(self.network.consumers)), 1)
-        return FeederSupply(self._energized(snapshot, np.arange(count)), out)
+        return FeederSupply(self._energized(snapshot, np.arange(count, dtype=np.int64)), out)
 
     def _after(self, before: Snapshot, known: FeederSupply, after: Snapshot) -> FeederSupply:
         """From the change at the nodes that changed only."""
@@ -264,7 +264,8 @@ def _levels(network: Network, rows: Longs, ptr: Longs) -> list[_Level]:
     for _ in range(MAXZOOM, -1, -1):
         pieces = _once(pieces)
         begins = np.searchsorted(pieces[0], np.arange(len(ptr))).astype(np.int64)
-        levels.append(_Level(*(each.astype(np.int32) for each in pieces), begins))
+        feeder, x0, y0, x1, y1 = pieces.astype(np.int32)
+        levels.append(_Level(feeder, x0, y0, x1, y1, begins))
         pieces = np.concatenate([pieces[:1], pieces[1:] >> 1])
     return levels[::-1]
 
