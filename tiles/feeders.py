@@ -136,8 +136,8 @@ class Feeders:
         self._add_out(out, after, consumers, 1)
         graph = network.graph
         around = _kernels_live.branches_around(nodes, graph.indptr, graph.adjacent_branch)
-        touched = np.unique(network.branch_feeder[around])
-        touched = touched[touched >= 0].astype(np.int64)
+        touched = np.unique(network.branch_feeder[around].astype(np.int64))
+        touched = touched[touched >= 0]
         energized[touched] = self._energized(after, touched)
         return FeederSupply(energized, out)
 
