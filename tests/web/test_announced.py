@@ -16,7 +16,7 @@ import pytest
 
 from loaders.simbench import read_simbench
 from tests.tiles.grids import town
-from tests.tiles.test_hexes import over_antimeridian
+from tests.tiles.test_properties import moved
 from tiles.export_plan import plan_tiles
 from tiles.mercator import code_to_tile
 from tiles.source import ZOOMS, TileSource
@@ -127,7 +127,7 @@ def print_ratio(what: str, counts: list[tuple[int, int]]) -> float:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_on_random_networks(seed: int) -> None:
-    network = over_antimeridian() if seed == 3 else town(seed, 80, size=0.012)
+    network = town(seed, 80, size=0.012) if seed < 3 else moved(town(seed, 80, (0.0, -17.0), 0.03), 180.0)
     watched = Watched(network)
     counts = list(follow(watched, by_chance(network, seed, 8)))
     assert print_ratio(network.name, counts) <= 2
