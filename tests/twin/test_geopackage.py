@@ -207,6 +207,39 @@ def test_changes_behind_the_logs_back_are_found(loaded):
         Twin.from_store(store)
 
 
+def test_a_trigger_put_back_hides_nothing(loaded):
+    connection = sqlite3.connect(loaded)
+    (trigger,) = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'gridtwin_lines_keeps_update'"
+    ).fetchone()
+    connection.execute("DROP TRIGGER gridtwin_lines_keeps_update")
+    connection.execute("UPDATE lines SET length_m = 1 WHERE mrid = 'c2'")
+    connection.execute(trigger)
+    connection.commit()
+    connection.close()
+    with reading(loaded) as store, pytest.raises(StoreInvalid, match="were changed behind the log's back"):
+        Twin.from_store(store)
+
+
+def test_layers_are_read_only_where_their_guards_were_touched(loaded, monkeypatch):
+    """The packed form is quicker; a table that another program adds costs one slow opening."""
+    with monkeypatch.context() as patch:
+        patch.setattr("twin.geopackage.read_layer", None)
+        with opened(loaded) as twin:
+            assert twin.network.model == small().model
+    connection = sqlite3.connect(loaded)
+    connection.execute("CREATE TABLE my_notes (note TEXT)")
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setattr("twin.geopackage.read_layer", None)
+        with reading(loaded) as store, pytest.raises(TypeError):
+            Twin.from_store(store)
+    opened(loaded).close()
+    with monkeypatch.context() as patch:
+        patch.setattr("twin.geopackage.read_layer", None)
+        opened(loaded).close()
+
+
 def test_gdal_opens_the_layers(loaded):
     """Warnings are errors in all tests: GDAL has nothing to complain about."""
     layers = dict(pyogrio.list_layers(loaded).tolist())
