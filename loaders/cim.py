@@ -454,7 +454,8 @@ class _Reader:
         named = named_crs(self.model)
         if self.crs and named and named != self.crs:
             notes.append(f"the model names {named}; --crs {self.crs} was used instead")
-        place = placing(np.concatenate([given, positions.xy]), start, end, lines["length_m"], self.crs or named)
+        every = np.concatenate([given, positions.xy])
+        place = placing(every, start, end, lines["length_m"], self.crs or named, nodes.mrid)
         missing = np.isnan(given[:, 0])
         if place.note and not missing.all() and not self.exact:
             notes.append(place.note)

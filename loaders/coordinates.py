@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -11,14 +13,16 @@ from numpy.typing import NDArray
 from loaders.report import LoadError
 from twin.geometry import EARTH_RADIUS_M, distance_m
 
+
+class PlaceError(LoadError):
+    """Coordinates that nothing tells the meaning of; names the element and the value, and not the file."""
+
+
 DEGREE_M = np.pi / 180 * EARTH_RADIUS_M
 """One degree of latitude."""
 
 PLAUSIBLE = 10.0
 """Coordinates are degrees while lines are, in the median, not this many times longer or shorter than on the map."""
-
-LAID_OUT_M = 10_000.0
-"""Width of a drawing that is laid out without any line to scale it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,15 @@ def placing(
     end: NDArray[np.float64],
     length_m: NDArray[np.float64],
     crs: str | None = None,
+    mrids: Sequence[str] | NDArray[Any] = (),
 ) -> Placing:
     """Decides how coordinates become degrees.
 
     points: all coordinates, float64 (points, 2), NaN where not known. start, end: the ends of lines, (lines, 2), and
     length_m their lengths, which tell degrees from a drawing. crs: the coordinate system, where the user named it.
-    Coordinates that are no degrees and of no named system are laid out to scale around 0° 0°. Raises LoadError for a
-    crs that is not known.
+    Coordinates that are no degrees and of no named system are laid out to scale around 0° 0°. mrids: of the first
+    points, for errors. Raises LoadError for a crs that is not known, and PlaceError where coordinates are no degrees
+    and no line says to what scale they are.
     """
     if crs is not None:
         try:
@@ -67,19 +73,40 @@ def placing(
             raise LoadError(f"--crs is {crs!r}, which is no known coordinate system; EPSG:25832 is one") from error
         return Placing(crs, 1, (0, 0), f"coordinates were transformed from {crs}")
     known = points[~np.isnan(points).any(axis=1)]
-    if len(known) == 0 or _degrees(known, start, end, length_m):
+    if len(known) == 0:
+        return Placing(None, 1, (0, 0), "")
+    scaled = bool(((np.hypot(*(end - start).T) > 0) & (length_m > 0)).any())
+    if not scaled:
+        _check_degrees(points, mrids)
+        note = (
+            "coordinates were taken for degrees: no line has a length to tell by; name their system with --crs EPSG:n"
+        )
+        return Placing(None, 1, (0, 0), note)
+    if _degrees(known, start, end, length_m):
         return Placing(None, 1, (0, 0), "")
     middle = (known.min(axis=0) + known.max(axis=0)) / 2
     apart = np.hypot(*(end - start).T)
     usable = (apart > 0) & (length_m > 0)
     extent = float((known.max(axis=0) - known.min(axis=0)).max())
-    metres = float(np.median(length_m[usable] / apart[usable])) if usable.any() else LAID_OUT_M / max(extent, 1e-9)
+    metres = float(np.median(length_m[usable] / apart[usable]))
     metres = min(metres, 60 * DEGREE_M / max(extent, 1e-9))  # on earth, and not far from the equator
     note = (
         f"coordinates are no degrees: the network is laid out around 0° 0°, {metres:.3g} m to their unit; "
         "name their system with --crs EPSG:n"
     )
     return Placing(None, metres / DEGREE_M, (float(middle[0]), float(middle[1])), note)
+
+
+def _check_degrees(points: NDArray[np.float64], mrids: Sequence[str] | NDArray[Any]) -> None:
+    wrong = np.flatnonzero((np.abs(points) > (180, 90)).any(axis=1))
+    if len(wrong):
+        row = int(wrong[0])
+        who = repr(str(mrids[row])) if row < len(mrids) else f"point {row + 1}"
+        x, y = points[row]
+        raise PlaceError(
+            f"{who} is at {x:g}, {y:g}, which are no degrees (-180 … 180, -90 … 90), and no line with a length says to "
+            "what scale they are: name their coordinate system with --crs EPSG:n"
+        )
 
 
 def _degrees(
@@ -89,7 +116,5 @@ def _degrees(
         return False
     apart = distance_m(start, end)
     usable = (apart > 0) & (length_m > 0)
-    if not usable.any():
-        return True
     ratio = float(np.median(apart[usable] / length_m[usable]))
     return 1 / PLAUSIBLE <= ratio <= PLAUSIBLE

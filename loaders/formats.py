@@ -9,6 +9,7 @@ from typing import Protocol
 
 from loaders.bdgd import is_bdgd, read_bdgd
 from loaders.cim import is_cim, read_cim
+from loaders.coordinates import PlaceError
 from loaders.exported_layers import is_exported, read_exported
 from loaders.layers import is_layers, read_layers
 from loaders.opendss import is_opendss, read_opendss
@@ -99,7 +100,7 @@ def read(
             raise _unmapped(redacted(source))
         chosen = _named(format_name) if format_name != "auto" else _recognised(source)
         return chosen.read(source, crs=crs, progress=progress)
-    except (TableError, NetworkError, DuplicateMrid) as error:
+    except (PlaceError, TableError, NetworkError, DuplicateMrid) as error:
         raise LoadError(f"{redacted(str(source))}: {error}") from error
 
 

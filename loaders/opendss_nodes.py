@@ -75,7 +75,7 @@ class NodeTable:
         length = np.array([branch.length_m for branch in self._branches.all], dtype=np.float64)
         supposed = np.array([branch.supposed_m for branch in self._branches.all], dtype=np.float64)
         start, end = self._ends.T
-        place = placing(given, given[start], given[end], supposed, self._crs)
+        place = placing(given, given[start], given[end], supposed, self._crs, self._nodes.mrid)
         missing = np.isnan(given[:, 0])
         if place.note and not missing.all():
             self._notes.append(place.note)

@@ -357,7 +357,8 @@ class _Reader:
         paths = line_paths(table, self._table("line_geodata"), self.report)
         bus = np.array(self.nodes.bus)
         start, end = (points[bus[lines[node]]] for node in ("node1", "node2"))
-        place = placing(np.concatenate([points, *paths.values()]), start, end, lines["length_m"], self.crs)
+        every = np.concatenate([points, *paths.values()])
+        place = placing(every, start, end, lines["length_m"], self.crs, self.buses.mrids)
         lnglat = place(points)
         missing = np.count_nonzero(np.isnan(lnglat).any(axis=1))
         if missing < len(points) and place.note:

@@ -20,7 +20,8 @@ OUTLIER_FACTOR = 3.0
 OUTLIER_SLACK_M = 1_000.0
 """A branch is doubtful when its ends are further apart than this factor of its length plus this slack."""
 OUTLIER_MEDIANS = 100.0
-"""A line without a length is held against this many times the median of its voltage, plus the slack."""
+"""A line without a length is held against this many times the median of its voltage, plus the slack; switches and
+transformers, which have none, against that of all lines."""
 
 
 def coordinate_outliers(seen: Inspection) -> Iterator[Finding]:
@@ -50,8 +51,9 @@ def coordinate_outliers(seen: Inspection) -> Iterator[Finding]:
 def _believable(seen: Inspection, apart: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64 (branches,): how far apart ends may be, m."""
     network = seen.network
-    length = np.zeros(len(apart))  # switches and transformers have none
     lines = network.table_branches[LINE]
+    drawn = apart[lines][~np.isnan(apart[lines])]
+    length = np.full(len(apart), OUTLIER_MEDIANS * float(np.median(drawn)) if len(drawn) else 0.0)
     length[lines] = OUTLIER_FACTOR * network.lines["length_m"]
     unknown = lines[np.isnan(network.lines["length_m"])]
     if len(unknown):

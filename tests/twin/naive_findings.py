@@ -408,11 +408,13 @@ class _Plain:
         assert not left
 
     def _believable(self, b: dict) -> float:
-        if b["table"] != "lines":
-            return 1000.0
-        if b["length_m"] is not None:
+        if b["table"] == "lines" and b["length_m"] is not None:
             return 3 * b["length_m"] + 1000
-        alike = [each for each in self.branches if each["table"] == "lines" and self._level(each) == self._level(b)]
+        alike = [
+            each
+            for each in self.branches
+            if each["table"] == "lines" and (b["table"] != "lines" or self._level(each) == self._level(b))
+        ]
         apart = [self._apart(each["node1"], each["node2"]) for each in alike]
         apart = [each for each in apart if not math.isnan(each)]
         return 1000 + (100 * float(np.median(apart)) if apart else 0)
