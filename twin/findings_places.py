@@ -90,8 +90,10 @@ def _misplaced(seen: Inspection, node: int, branches: list[int], apart: NDArray[
     network = seen.network
     elements = [network.branch_element(branch) for branch in branches]
     first, mrid = mrid_of(network, elements[0]), str(network.nodes["mrid"][node])
-    length = float(network.branch_size[branches[0]]) if elements[0].component is AC_LINE_SEGMENT else 0.0
+    length = float(network.branch_size[branches[0]])
     long = "its length is not known" if np.isnan(length) else f"it is {length / 1e3:.3f} km long"
+    if elements[0].component is not AC_LINE_SEGMENT:
+        long = "it is no line"
     more = f", and so are those of {counted(len(branches) - 1, 'other branch', 'other branches')} at {mrid!r}"
     message = (
         f"The ends of {first!r} are {apart[branches[0]] / 1e3:.1f} km apart on the map, but {long}"
