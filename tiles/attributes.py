@@ -18,6 +18,7 @@ from twin.components import (
     POWER_TRANSFORMER,
     SUBSTATION,
     SWITCH_BRANCH,
+    TEXT,
     TRANSFORMER,
     USAGE_POINT,
     Table,
@@ -70,8 +71,9 @@ class LayerRows:
 
     place: a line, or lng and lat, a row. static: attributes of which few values differ, by name. customers: (rows,).
     priority: uint8 (rows,), the higher, the sooner it is left out when zoomed out. supply: the live part of some rows.
-    identity: tables of `mrid` and `name`. identity_of: int64 (rows,), in which of them each row is, the first where
-    None. length_m: float64 (rows,), not a number where not known.
+    identity: tables of `mrid` and `name`, and where in them each row is, at the same place where None. identity_of:
+    int64 (rows,), in which of them each row is, the first where None. length_m: float64 (rows,), not a number where
+    not known.
     """
 
     name: str
@@ -80,7 +82,7 @@ class LayerRows:
     customers: NDArray[np.integer[Any]]
     priority: NDArray[np.uint8]
     supply: Callable[[Ints], Supply]
-    identity: list[Table]
+    identity: list[tuple[Table, NDArray[np.integer[Any]] | None]]
     identity_of: Longs | None = None
     length_m: Floats | None = None
 
@@ -89,9 +91,18 @@ class LayerRows:
 
     def texts(self, column: str) -> NDArray[Any]:
         """`mrid` or `name` of every row, StringDType (rows,), empty where there is none."""
+        return self.texts_of(column, np.arange(len(self)))
+
+    def texts_of(self, column: str, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """The same of some rows."""
         if self.identity_of is None:
-            return self.identity[0][column]
-        return np.where(self.identity_of == 0, self.identity[0][column], self.identity[1][column])
+            ((table, where),) = self.identity
+            return table[column][rows if where is None else where[rows]]
+        texts = np.empty(len(rows), dtype=TEXT)
+        for number, (table, where) in enumerate(self.identity):
+            here = np.flatnonzero(self.identity_of[rows] == number)
+            texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
+        return texts
 
 
 def layer_rows(network: Network, name: str) -> LayerRows:
@@ -119,7 +130,7 @@ def _lines(network: Network) -> LayerRows:
         length_m=table["length_m"],
         priority=_by_voltage(kv, 0, 1, 5),
         supply=lambda rows: BranchSupply(network, branches[rows]),
-        identity=[table],
+        identity=[(table, None)],
     )
 
 
@@ -156,7 +167,7 @@ def _substations(network: Network) -> LayerRows:
         customers=customers[:-1],
         priority=np.zeros(len(table), dtype=np.uint8),
         supply=supply,
-        identity=[table],
+        identity=[(table, None)],
     )
 
 
@@ -180,7 +191,7 @@ def _switches(network: Network) -> LayerRows:
         customers=network.branch_customers[branches],
         priority=priority,
         supply=lambda rows: SwitchSupply(BranchSupply(network, branches[rows]), rows),
-        identity=[table],
+        identity=[(table, None)],
     )
 
 
@@ -202,7 +213,7 @@ def _transformers(network: Network) -> LayerRows:
         customers=network.branch_customers[branches],
         priority=_by_voltage(kv, 1, 3, 3),
         supply=lambda rows: BranchSupply(network, branches[rows]),
-        identity=[table],
+        identity=[(table, None)],
     )
 
 
@@ -224,10 +235,8 @@ def _meters(network: Network) -> LayerRows:
         customers=meters.customers,
         priority=np.full(len(meters), 7, dtype=np.uint8),
         supply=lambda rows: NodeSupply(None, nodes[rows], own[rows]),
-        identity=[network.usage_points.take(np.maximum(meters.usage_point, 0)), consumers.take(meters.consumer)]
-        if len(network.usage_points)
-        else [consumers.take(meters.consumer)],
-        identity_of=1 - used if len(network.usage_points) else None,
+        identity=[(network.usage_points, meters.usage_point), (consumers, meters.consumer)],
+        identity_of=1 - used,
     )
 
 

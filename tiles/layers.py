@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,6 @@ from tiles.mvt import (
     doubles,
     encode_layer,
 )
-from twin.components import Table
 from twin.geometry import LineStrings
 from twin.network import Network
 
@@ -176,7 +174,7 @@ def _layer(rows: LayerRows) -> Layer:
         None if rows.length_m is None else rows.length_m[index.row],
         rows.priority[index.row],
         supply,
-        _names(rows.identity, rows.identity_of, index.row),
+        _names(rows, index.row),
     )
 
 
@@ -221,8 +219,8 @@ def _with_flow(tags: Tags) -> Tags:
     )
 
 
-def _names(tables: list[Table], table_of: Longs | None, rows: Ints) -> Names:
-    mrids, names = (_picked([table[column] for table in tables], table_of, rows) for column in ("mrid", "name"))
+def _names(layer: LayerRows, rows: Ints) -> Names:
+    mrids, names = (layer.texts_of(column, rows).tolist() for column in ("mrid", "name"))
     named = np.fromiter(map(bool, names), np.bool_, len(names))
     number = np.cumsum(named) - 1
     kept = list(filter(None, names))
@@ -231,12 +229,3 @@ def _names(tables: list[Table], table_of: Longs | None, rows: Ints) -> Names:
         uuids = np.frombuffer(bytes.fromhex("".join(mrids).replace("-", "")), dtype=np.uint8).reshape(-1, 16)
         return Names(UUID, np.where(named, number, -1).astype(np.int32), TextPool(pool.data, pool.ptr, uuids.copy()))
     return Names(TEXT, np.where(named, number + len(mrids), -1).astype(np.int32), TextPool.of(mrids + kept))
-
-
-def _picked(columns: list[NDArray[Any]], table_of: Longs | None, rows: Ints) -> list[str]:
-    texts: list[str]
-    if table_of is None:
-        texts = columns[0][rows].tolist()
-        return texts
-    texts = np.where(table_of[rows] == 0, columns[0][rows], columns[1][rows]).tolist()
-    return texts

@@ -44,16 +44,24 @@ class Element:
 class MridIndex:
     """Finds elements by mrid, in the logarithm of their number."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
-        """Raises DuplicateMrid where two elements, of whatever class, share an mrid."""
+    def __init__(self, tables: Sequence[Table], order: NDArray[np.int64] | None = None) -> None:
+        """Raises DuplicateMrid where two elements, of whatever class, share an mrid.
+
+        order: `order` of an index of the same tables, which saves the sorting; it is checked.
+        """
         self._components = [table.component for table in tables]
         self._starts = np.cumsum([0, *(len(table) for table in tables)])
         mrids: NDArray[Any] = np.concatenate([table["mrid"] for table in tables]).astype(TEXT)
-        self._order = np.argsort(mrids, kind="stable")
-        self._sorted = mrids[self._order]
+        if order is not None and len(order) == len(mrids) and _within(order):
+            self.order, self._sorted = order, mrids[order]
+            if (self._sorted[1:] > self._sorted[:-1]).all():
+                return
+        self.order = np.argsort(mrids, kind="stable")
+        """int64 (elements,): positions in all tables, one after the other, by ascending mrid."""
+        self._sorted = mrids[self.order]
         same = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
         if len(same):
-            first, second = (self._element(int(self._order[same[0] + k])) for k in (0, 1))
+            first, second = (self._element(int(self.order[same[0] + k])) for k in (0, 1))
             raise DuplicateMrid(str(self._sorted[same[0]]), first, second)
 
     def _element(self, position: int) -> Element:
@@ -65,4 +73,8 @@ class MridIndex:
         at = bisect.bisect_left(self._sorted, mrid)  # np.searchsorted does not know StringDType
         if at == len(self._sorted) or self._sorted[at] != mrid:
             raise UnknownMrid(mrid)
-        return self._element(int(self._order[at]))
+        return self._element(int(self.order[at]))
+
+
+def _within(order: NDArray[np.int64]) -> bool:
+    return len(order) == 0 or (int(order.min()) >= 0 and int(order.max()) < len(order))

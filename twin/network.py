@@ -71,12 +71,19 @@ class Network:
     # --- making -----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_tables(cls, name: str, tables: Mapping[str, Table], line_geometry: LineStrings | None = None) -> Network:
+    def from_tables(
+        cls,
+        name: str,
+        tables: Mapping[str, Table],
+        line_geometry: LineStrings | None = None,
+        mrid_order: NDArray[np.int64] | None = None,
+    ) -> Network:
         """Numbers and orders tables given in any order.
 
         tables: by table name; those left out are empty, `nodes` must be there. Row columns (`node1`, `substation`, …)
         refer to rows of the tables as given. line_geometry: one a row of `lines` as given; straight between the
-        nodes where left out. Raises NetworkError or DuplicateMrid.
+        nodes where left out. mrid_order: `mrids.order` of this very network, where it is known; a wrong one
+        does no harm. Raises NetworkError or DuplicateMrid.
         """
         whole = {c.table: tables.get(c.table) or Table(c, _empty(c)) for c in COMPONENTS}
         whole["nodes"] = _whole_places(whole["nodes"])
@@ -119,7 +126,7 @@ class Network:
             branch_row,
             (branches[0], branches[1], branches[2]),
         )
-        network.mrids  # noqa: B018  raises where an mrid is used twice
+        network._cache["mrids"] = MridIndex(list(network.tables.values()), mrid_order)
         return network
 
     # --- tables -----------------------------------------------------------------------------------------------
@@ -169,10 +176,14 @@ class Network:
         """Feeder table; `twin.feeders` says where they come from when the source declares none."""
         return self.tables[FEEDER.table]
 
-    @cached_property
+    @property
     def mrids(self) -> MridIndex:
         """Finds any element by its mrid."""
-        return MridIndex(list(self.tables.values()))
+        found = self._cache.get("mrids")
+        if found is None:
+            found = self._cache["mrids"] = MridIndex(list(self.tables.values()))
+        assert isinstance(found, MridIndex)
+        return found
 
     @cached_property
     def model(self) -> str:
@@ -484,7 +495,10 @@ def _reordered(
             for column_name, target in _REFERENCES.items()
             if column_name in table
         }
-        ordered[table_name] = table.take(order, **renamed)
+        same = np.array_equal(order, np.arange(len(table))) and all(
+            np.array_equal(column, table[column_name]) for column_name, column in renamed.items()
+        )
+        ordered[table_name] = table if same else table.take(order, **renamed)
     return ordered
 
 

@@ -23,6 +23,7 @@ _DTYPES = {"row": "<i4", "phases": "u1", "flag": "?", "count": "<i4", "real": "<
 _EXTRA = "extra {} "
 """Put before the name of an extra column; its kind is in it."""
 _OFFSETS, _COORDINATES = ("line_geometry", "offsets"), ("line_geometry", "coordinates")
+_MRID_ORDER = ("mrids", "order")
 
 
 def pack(network: Network) -> Iterator[tuple[Key, bytes]]:
@@ -36,6 +37,7 @@ def pack(network: Network) -> Iterator[tuple[Key, bytes]]:
             yield (component.table, _EXTRA.format(kind) + name), _packed(_bytes(kind, column))
     yield _OFFSETS, _packed(network.line_geometry.offsets.astype("<i8").tobytes())
     yield _COORDINATES, _packed(network.line_geometry.coordinates.astype("<f8").tobytes())
+    yield _MRID_ORDER, _packed(network.mrids.order.astype("<i4").tobytes())
 
 
 def unpack(name: str, model: str, columns: Mapping[Key, bytes]) -> Network | None:
@@ -44,7 +46,9 @@ def unpack(name: str, model: str, columns: Mapping[Key, bytes]) -> Network | Non
         tables = {component.table: _table(component, columns) for component in COMPONENTS}
         offsets = np.frombuffer(isal_zlib.decompress(columns[_OFFSETS]), "<i8").astype(np.int64)
         coordinates = np.frombuffer(isal_zlib.decompress(columns[_COORDINATES]), "<f8").astype(np.float64)
-        network = Network.from_tables(name, tables, LineStrings(offsets, coordinates.reshape(-1, 2)))
+        order = np.frombuffer(isal_zlib.decompress(columns[_MRID_ORDER]), "<i4") if _MRID_ORDER in columns else None
+        known = None if order is None else order.astype(np.int64)
+        network = Network.from_tables(name, tables, LineStrings(offsets, coordinates.reshape(-1, 2)), known)
     except (KeyError, ValueError, _BROKEN, TableError, NetworkError):
         return None
     return network if network.model == model else None

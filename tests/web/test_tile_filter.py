@@ -92,7 +92,7 @@ def test_cells_sum_up_whole_elements(reader: Client) -> None:
     for path in ("/tiles/hexes/0/0/0.mvt", "/tiles/hexes.json"):
         answer = reader.get(f"{path}?filter=customers%3E1")
         assert answer.status_code == 400
-        assert answer.json()["detail"] == "filter is for the tileset grid: cells sum up whole elements"
+        assert answer.json()["detail"] == "filter is for the tileset grid: cells and feeders sum up whole elements"
 
 
 def test_tilejson_and_style_hand_the_condition_on(reader: Client) -> None:
