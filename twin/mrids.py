@@ -42,39 +42,50 @@ class Element:
 
 
 class MridIndex:
-    """Finds elements by mrid, in the logarithm of their number."""
+    """Finds elements by mrid, in the logarithm of their number.
 
-    def __init__(self, tables: Sequence[Table], order: NDArray[np.int64] | None = None) -> None:
+    It keeps the order alone, four bytes an element: the mrids themselves stay in the tables.
+    """
+
+    def __init__(self, tables: Sequence[Table], order: NDArray[np.int32] | None = None) -> None:
         """Raises DuplicateMrid where two elements, of whatever class, share an mrid.
 
         order: `order` of an index of the same tables, which saves the sorting; it is checked.
         """
         self._components = [table.component for table in tables]
-        self._starts = np.cumsum([0, *(len(table) for table in tables)])
-        mrids: NDArray[Any] = np.concatenate([table["mrid"] for table in tables]).astype(TEXT)
-        if order is not None and len(order) == len(mrids) and _within(order):
-            self.order, self._sorted = order, mrids[order]
-            if (self._sorted[1:] > self._sorted[:-1]).all():
-                return
-        self.order = np.argsort(mrids, kind="stable")
-        """int64 (elements,): positions in all tables, one after the other, by ascending mrid."""
-        self._sorted = mrids[self.order]
-        same = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
+        self._columns = [table["mrid"] for table in tables]
+        self._starts: list[int] = np.cumsum([0, *map(len, tables)]).tolist()
+        mrids: NDArray[Any] = np.concatenate(self._columns).astype(TEXT)
+        if order is None or not _ascending(mrids, order):
+            order = np.argsort(mrids, kind="stable").astype(np.int32)
+        self.order = order
+        """int32 (elements,): positions in all tables, one after the other, by ascending mrid."""
+        ascending = mrids[order]
+        same = np.flatnonzero(ascending[1:] == ascending[:-1])
         if len(same):
-            first, second = (self._element(int(self.order[same[0] + k])) for k in (0, 1))
-            raise DuplicateMrid(str(self._sorted[same[0]]), first, second)
+            first, second = (self._element(int(order[same[0] + k])) for k in (0, 1))
+            raise DuplicateMrid(str(ascending[same[0]]), first, second)
 
     def _element(self, position: int) -> Element:
-        table = int(np.searchsorted(self._starts, position, side="right")) - 1
-        return Element(self._components[table], position - int(self._starts[table]))
+        table = bisect.bisect_right(self._starts, position) - 1
+        return Element(self._components[table], position - self._starts[table])
+
+    def _mrid(self, position: np.int32) -> str:
+        table = bisect.bisect_right(self._starts, position) - 1
+        mrid: str = self._columns[table][position - self._starts[table]]
+        return mrid
 
     def find(self, mrid: str) -> Element:
         """The element; raises UnknownMrid."""
-        at = bisect.bisect_left(self._sorted, mrid)  # np.searchsorted does not know StringDType
-        if at == len(self._sorted) or self._sorted[at] != mrid:
+        at = bisect.bisect_left(self.order, mrid, key=self._mrid)
+        if at == len(self.order) or self._mrid(self.order[at]) != mrid:
             raise UnknownMrid(mrid)
         return self._element(int(self.order[at]))
 
 
-def _within(order: NDArray[np.int64]) -> bool:
-    return len(order) == 0 or (int(order.min()) >= 0 and int(order.max()) < len(order))
+def _ascending(mrids: NDArray[Any], order: NDArray[np.int32]) -> bool:
+    """Whether these positions are all there are, by ascending mrid, each mrid once."""
+    if len(order) != len(mrids) or (len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(order)):
+        return False
+    ascending = mrids[order]
+    return bool((ascending[1:] > ascending[:-1]).all())

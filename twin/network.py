@@ -76,7 +76,7 @@ class Network:
         name: str,
         tables: Mapping[str, Table],
         line_geometry: LineStrings | None = None,
-        mrid_order: NDArray[np.int64] | None = None,
+        mrid_order: NDArray[np.int32] | None = None,
     ) -> Network:
         """Numbers and orders tables given in any order.
 

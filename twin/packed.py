@@ -47,8 +47,7 @@ def unpack(name: str, model: str, columns: Mapping[Key, bytes]) -> Network | Non
         offsets = np.frombuffer(isal_zlib.decompress(columns[_OFFSETS]), "<i8").astype(np.int64)
         coordinates = np.frombuffer(isal_zlib.decompress(columns[_COORDINATES]), "<f8").astype(np.float64)
         order = np.frombuffer(isal_zlib.decompress(columns[_MRID_ORDER]), "<i4") if _MRID_ORDER in columns else None
-        known = None if order is None else order.astype(np.int64)
-        network = Network.from_tables(name, tables, LineStrings(offsets, coordinates.reshape(-1, 2)), known)
+        network = Network.from_tables(name, tables, LineStrings(offsets, coordinates.reshape(-1, 2)), order)
     except (KeyError, ValueError, _BROKEN, TableError, NetworkError):
         return None
     return network if network.model == model else None

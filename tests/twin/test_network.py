@@ -9,7 +9,7 @@ from tests.twin.networks import F1, columns, draw, rng_network, table_of
 from topology.trace import subnetwork
 from twin.components import TableError
 from twin.geometry import LineStrings
-from twin.mrids import DuplicateMrid, UnknownMrid
+from twin.mrids import DuplicateMrid, Element, MridIndex, UnknownMrid
 from twin.network import Network, NetworkError
 
 
@@ -111,6 +111,25 @@ def test_an_mrid_is_used_once():
     assert raised.value.mrid == "c2"
     with pytest.raises(UnknownMrid, match="no element has the mrid 'c9'"):
         draw(F1).mrids.find("c9")
+
+
+@pytest.mark.parametrize("change", ["none", "reversed", "short", "twice", "beyond", "negative"])
+def test_a_wrong_order_of_mrids_does_no_harm(change):
+    known = rng_network(7)
+    tables, order = list(known.tables.values()), known.mrids.order.copy()
+    if change == "reversed":
+        order = order[::-1]
+    elif change == "short":
+        order = order[:-1]
+    elif change == "twice":
+        order[1] = order[0]
+    elif change != "none":
+        order[0] = len(order) if change == "beyond" else -1
+    index = MridIndex(tables, order)
+    assert index.order.tolist() == known.mrids.order.tolist()
+    for table in tables:
+        for row, mrid in enumerate(table["mrid"].tolist()):
+            assert index.find(mrid) == Element(table.component, row)
 
 
 def test_customers_and_meters():
