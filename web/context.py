@@ -24,6 +24,7 @@ from web.kept import Kept
 from web.later import load_all
 from web.lineage import lineage
 from web.live_tiles import LiveTiles
+from web.memory import give_back
 from web.metrics import Metrics
 from web.metrics_together import Together
 from web.openapi import Operation
@@ -71,6 +72,7 @@ class Context:
         self.tiles.warm_up()
         self.search_index(self.twin.network)
         load_all()
+        give_back()
 
     def close(self) -> None:
         """Stops listening to the twin and ends the threads; the twin stays open."""
