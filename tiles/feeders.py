@@ -7,8 +7,6 @@ pixel is still one pixel.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles import _kernels_feeders, _kernels_live
+from tiles.by_snapshot import BySnapshot
 from tiles.index import EXTENT_BITS
+from tiles.kept import Kept
 from tiles.live import BranchSupply
-from tiles.mercator import WORLD_BITS, lnglat_to_world
+from tiles.mercator import WORLD_BITS, lnglat_to_world, tiles_of_boxes
 from tiles.mvt import LINE, SHARED_UINT, TEXT, Columns, Geometry, Tags, TextPool, ValuePool, encode_layer
 from topology.jit import exercise
 from twin import phases
@@ -43,6 +43,7 @@ _PIXEL_BITS = 3
 _MARGIN = 8
 """A tile's buffer, in pixels."""
 _KEPT = 512
+"""Tiles."""
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -100,25 +101,14 @@ class Feeders:
         self._names = [
             name or mrid for name, mrid in zip(network.feeders["name"], network.feeders["mrid"], strict=True)
         ]
-        self._lock = threading.Lock()
-        self._supplies: OrderedDict[int, tuple[Snapshot, FeederSupply]] = OrderedDict()
-        self._tiles: OrderedDict[tuple[int, int, int], _Shown] = OrderedDict()
+        self._supplies = BySnapshot(self._whole, self._after)
+        self._tiles: Kept[tuple[int, int, int], _Shown] = Kept(_KEPT)
 
     # --- live -----------------------------------------------------------------------------------------------------
 
     def supply(self, snapshot: Snapshot) -> FeederSupply:
-        """That of a snapshot; those of the last few are kept, and the next is made from the change."""
-        with self._lock:
-            known = self._supplies.get(id(snapshot))
-            last = next(reversed(self._supplies.values()), None)
-        if known is not None:
-            return known[1]
-        made = self._whole(snapshot) if last is None else self._after(*last, snapshot)
-        with self._lock:
-            self._supplies[id(snapshot)] = (snapshot, made)
-            while len(self._supplies) > 8:
-                self._supplies.popitem(last=False)
-        return made
+        """That of a snapshot."""
+        return self._supplies.of(snapshot)
 
     def _whole(self, snapshot: Snapshot) -> FeederSupply:
         count = len(self.network.feeders)
@@ -164,7 +154,7 @@ class Feeders:
 
     def tile(self, z: int, x: int, y: int, snapshot: Snapshot) -> bytes:
         """One tile, uncompressed; empty where there is no feeder."""
-        shown = self._shown(z, x, y)
+        shown = self._tiles.get((z, x, y), lambda: self._cut(z, x, y))
         feeders = shown.feeders
         if len(feeders) == 0:
             return b""
@@ -181,20 +171,6 @@ class Feeders:
             Columns(("feeder", "customers", "customers_out"), (TEXT, SHARED_UINT, SHARED_UINT), columns, shown.names),
             repeat_id=False,
         )
-
-    def _shown(self, z: int, x: int, y: int) -> _Shown:
-        address = z, x, y
-        with self._lock:
-            known = self._tiles.get(address)
-            if known is not None:
-                self._tiles.move_to_end(address)
-                return known
-        made = self._cut(z, x, y)
-        with self._lock:
-            self._tiles[address] = made
-            while len(self._tiles) > _KEPT:
-                self._tiles.popitem(last=False)
-        return made
 
     def _cut(self, z: int, x: int, y: int) -> _Shown:
         level, bits = self._levels[z], EXTENT_BITS - _PIXEL_BITS
@@ -218,13 +194,7 @@ class Feeders:
         low_x, high_x, low_y, high_y = (
             np.clip(each, 0, last).astype(np.int64) for each in (low_x, high_x, low_y, high_y)
         )
-        columns, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for step_x in range(int((high_x - low_x).max(initial=-1)) + 1):
-            for step_y in range(int((high_y - low_y).max(initial=-1)) + 1):
-                reached = (high_x - low_x >= step_x) & (high_y - low_y >= step_y)
-                columns.append(low_x[reached] + step_x)
-                rows.append(low_y[reached] + step_y)
-        return np.concatenate(columns), np.concatenate(rows)
+        return tiles_of_boxes(low_x, low_y, high_x, high_y)
 
 
 _TAGS = Tags(

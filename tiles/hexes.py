@@ -6,8 +6,6 @@ sum of its children, so sums are conserved although the outlines of children and
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -17,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles import geometry
+from tiles.by_snapshot import BySnapshot
 from tiles.index import EXTENT_BITS, PointIndex, TileBox
-from tiles.mercator import WORLD, lnglat_to_unit, tile_bounds, world_to_lnglat
+from tiles.kept import Kept
+from tiles.mercator import WORLD, lnglat_to_unit, tile_bounds, tiles_of_boxes, world_to_lnglat
 from tiles.mvt import (
     BUFFER,
     DOUBLE,
@@ -43,6 +43,8 @@ __all__ = ["FIELDS", "RESOLUTIONS", "HexLevel", "HexPyramid", "HexSupply"]
 RESOLUTIONS = (0, 1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9)
 """H3 resolution by zoom, 0 … 12: about 0.71 a zoom, so that cells keep their size on screen."""
 FINEST = RESOLUTIONS[-1]
+_KEPT = 512
+"""Tiles whose outlines are kept."""
 
 FIELDS = {
     "h3": "String: H3 cell",
@@ -169,25 +171,14 @@ class HexPyramid:
             _summed(transformer_position, kva, count),
         )
         """By resolution, 0 … FINEST."""
-        self._lock = threading.Lock()
-        self._supplies: OrderedDict[int, tuple[Snapshot, HexSupply]] = OrderedDict()
-        self._outlines: OrderedDict[tuple[int, int, int], _Outlines] = OrderedDict()
+        self._supplies = BySnapshot(self._supply, self._supply_after)
+        self._outlines: Kept[tuple[int, int, int], _Outlines] = Kept(_KEPT)
 
     # --- live totals ----------------------------------------------------------------------------------------------
 
     def supply(self, snapshot: Snapshot) -> HexSupply:
-        """Live totals of a snapshot; those of the last few are kept, and the next is made from the change."""
-        with self._lock:
-            known = self._supplies.get(id(snapshot))
-            last = next(reversed(self._supplies.values()), None)
-        if known is not None:
-            return known[1]
-        made = self._supply(snapshot) if last is None else self._supply_after(*last, snapshot)
-        with self._lock:
-            self._supplies[id(snapshot)] = (snapshot, made)
-            while len(self._supplies) > 8:
-                self._supplies.popitem(last=False)
-        return made
+        """Live totals of a snapshot."""
+        return self._supplies.of(snapshot)
 
     def _supply(self, snapshot: Snapshot) -> HexSupply:
         consumers = np.arange(len(self.network.consumers))
@@ -283,30 +274,14 @@ class HexPyramid:
         left, top, right, bottom = (level.boxes if len(positions) <= MOST_BOXES else level.circles)(positions) * count
         edge = (BUFFER + 1) / (1 << EXTENT_BITS)  # one unit for rounding
         low_x, low_y = np.floor(left - edge).astype(np.int64), np.maximum(np.floor(top - edge).astype(np.int64), 0)
-        wide = np.minimum(np.floor(right + edge).astype(np.int64), low_x + count - 1) - low_x
-        high = np.minimum(np.floor(bottom + edge).astype(np.int64), count - 1) - low_y
-        columns, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for step_x in range(int(wide.max(initial=-1)) + 1):
-            for step_y in range(int(high.max(initial=-1)) + 1):
-                reached = (wide >= step_x) & (high >= step_y)
-                columns.append((low_x[reached] + step_x) % count)
-                rows.append(low_y[reached] + step_y)
-        return np.concatenate(columns), np.concatenate(rows)
+        high_x = np.minimum(np.floor(right + edge).astype(np.int64), low_x + count - 1)
+        high_y = np.minimum(np.floor(bottom + edge).astype(np.int64), count - 1)
+        columns, rows = tiles_of_boxes(low_x, low_y, high_x, high_y)
+        return columns % count, rows
 
     def outlines(self, z: int, x: int, y: int) -> _Outlines:
         """The cells of a tile, which do not change with the state; those of recent tiles are kept."""
-        address = z, x, y
-        with self._lock:
-            known = self._outlines.get(address)
-            if known is not None:
-                self._outlines.move_to_end(address)
-                return known
-        made = self._cut(z, x, y)
-        with self._lock:
-            self._outlines[address] = made
-            while len(self._outlines) > 512:
-                self._outlines.popitem(last=False)
-        return made
+        return self._outlines.get((z, x, y), lambda: self._cut(z, x, y))
 
     def _cut(self, z: int, x: int, y: int) -> _Outlines:
         level, tile = self.level(z), TileBox.of(z, x, y)

@@ -22,6 +22,7 @@ __all__ = [
     "lnglat_to_world",
     "tile_bounds",
     "tile_to_code",
+    "tiles_of_boxes",
     "unit_to_lnglat",
     "unit_to_world",
     "world_to_lnglat",
@@ -90,6 +91,18 @@ def lnglat_to_tile(lng: ArrayLike, lat: ArrayLike, z: int) -> tuple[Integers, In
     x, y = lnglat_to_world(lng, lat)
     shift = WORLD_BITS - z
     return x.astype(np.int64) >> shift, y.astype(np.int64) >> shift
+
+
+def tiles_of_boxes(low_x: Integers, low_y: Integers, high_x: Integers, high_y: Integers) -> tuple[Integers, Integers]:
+    """Columns and rows of all tiles in boxes of tiles, ends included, some more than once; none where high < low."""
+    wide, high = high_x - low_x, high_y - low_y
+    columns, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for step_x in range(int(wide.max(initial=-1)) + 1):
+        for step_y in range(int(high.max(initial=-1)) + 1):
+            reached = (wide >= step_x) & (high >= step_y)
+            columns.append(low_x[reached] + step_x)
+            rows.append(low_y[reached] + step_y)
+    return np.concatenate(columns), np.concatenate(rows)
 
 
 def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tiles.kept import Kept
 from topology import jit
 from twin.engine import Change, Twin
 from twin.follower import Follower
@@ -20,7 +21,6 @@ from twin.views import Seen, View, Views
 from web.errors import Gone
 from web.files import File
 from web.guard import make_access
-from web.kept import Kept
 from web.later import load_all
 from web.lineage import lineage
 from web.live_tiles import LiveTiles

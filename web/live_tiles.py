@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from tiles.cache import CachedTile, TileCache, TileKey, compress
+from tiles.kept import Kept
 from tiles.source import TILESETS, TileSource
 from tiles.stale import StaleIndex, StaleTiles, epoch
 from twin.engine import Change, Twin
@@ -17,7 +18,6 @@ from twin.phases import ABC
 from twin.state import Snapshot
 from twin.traces import TraceResult
 from twin.views import NORMAL, Seen
-from web.kept import Kept
 from web.stream import EVERYTHING, Stale
 from web.tile_parameters import Asked
 
