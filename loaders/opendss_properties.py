@@ -5,6 +5,7 @@ from __future__ import annotations
 from loaders.opendss_circuit import Circuit, Element
 from loaders.opendss_classes import WOUND, DssClass
 from loaders.opendss_text import BrokenLine, array, unquoted, whole_number
+from loaders.report import shown
 
 MAX_WINDINGS = 20
 
@@ -47,7 +48,7 @@ def _named(circuit: Circuit, kind: str, name: str, value: str) -> Element:
     value = unquoted(value)
     found = circuit.elements[kind.lower()].get(value.lower())
     if found is None:
-        raise BrokenLine(f"{name} is {value!r}; there is no {kind} of that name yet")
+        raise BrokenLine(f"{name} is {shown(value)}; there is no {kind} of that name yet")
     return found
 
 
@@ -56,7 +57,7 @@ def _put_wound(circuit: Circuit, values: dict[str, str], name: str, value: str) 
         limit = int(values.get("windings", 2)) if name == "wdg" else MAX_WINDINGS
         number = whole_number(value)
         if number is None or not 1 <= number <= limit:
-            raise BrokenLine(f"{name} is {unquoted(value)[:80]!r}; a whole number from 1 to {limit} is needed")
+            raise BrokenLine(f"{name} is {shown(unquoted(value))}; a whole number from 1 to {limit} is needed")
         values[name] = str(number)
         if name == "windings":
             values["wdg"] = "1"

@@ -11,7 +11,7 @@ from loaders.opendss_coordinates import read_coordinates
 from loaders.opendss_files import Files, Forbidden, joined
 from loaders.opendss_properties import put_properties
 from loaders.opendss_text import BrokenLine, array, lines, parameters, unquoted, whole_number
-from loaders.report import LoadError
+from loaders.report import LoadError, shown
 
 Progress = Callable[[str], None]
 
@@ -84,7 +84,7 @@ class Script:
 
     def fail(self, name: str, value: object, what: str) -> LoadError:
         """The error for a value on the line that is read; raise it."""
-        return LoadError(f"{self._at()}: {name} is {value!r}; {what}")
+        return LoadError(f"{self._at()}: {name} is {shown(value)}; {what}")
 
     def _at(self) -> str:
         return f"{self._files.shown(self._path)} line {self._line}"

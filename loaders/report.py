@@ -10,13 +10,23 @@ FIRST_IDS = 5
 """How many ids a report shows of each kind left out."""
 
 
+MOST_SHOWN = 80
+"""Characters of a value that a message shows."""
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: quoted, and its beginning where it is long."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
+
+
 class LoadError(ValueError):
     """Input that cannot be read; one sentence that names file, line or table, field and value, and what to do."""
 
     @classmethod
     def at(cls, path: Path, line: int, field_name: str, value: object, what: str) -> LoadError:
         """`Line.csv line 17: length is 'abc'; …`"""
-        return cls(f"{path} line {line}: {field_name} is {value!r}; {what}")
+        return cls(f"{path} line {line}: {field_name} is {shown(value)}; {what}")
 
 
 @dataclass(frozen=True, slots=True)

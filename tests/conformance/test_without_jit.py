@@ -26,6 +26,7 @@ TESTS = (
     "tests/topology/test_nx.py::test_any_kind_of_graph_weight_and_method",
     "tests/topology/test_sums.py",
     "tests/topology/test_trace.py::test_downstream",
+    "tests/tiles/test_feeders.py::test_a_line_across_many_tiles_is_cut_at_their_edges",
     "tests/tiles/test_geometry.py",
     "tests/tiles/test_index.py",
     "tests/tiles/test_live.py",

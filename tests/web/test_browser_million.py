@@ -17,6 +17,7 @@ from tests.web.browser_viewer import SIZES, Show, element, middle, operated, wai
 from twin.components import LINE
 from twin.network import Network
 from twin.phases import ABC
+from twin.state import Snapshot, State
 
 pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
@@ -43,13 +44,18 @@ class Utility:
 
 
 def feeder_and_line(network: Network) -> tuple[str, str, str]:
-    """A feeder, the breaker at its head and a line behind it with customers and three phases."""
+    """A feeder, the breaker at its head and a line behind it with customers and three phases, fed by nothing else."""
     lines, branches = network.lines, network.table_branches[LINE]
     for row, head in enumerate(network.feeder_heads.tolist()):
         own = np.flatnonzero((network.branch_feeder[branches] == row) & (network.branch_customers[branches] > 50))
         own = own[(lines["phases"][own] & ABC == ABC) & (np.nan_to_num(lines["length_m"][own]) > 60)]
         own = own[np.diff(network.line_geometry.offsets)[own] == 2]
         head_mrid = str(network.branch_mrids(np.array([head]))[0])
+        if len(own) and head_mrid in network.switches["mrid"]:
+            opened = State.normal(network).open.copy()
+            opened[network.mrids.find(head_mrid).row] = ABC
+            dead = Snapshot.of(network, State(network.model, 1, opened)).energized[lines["node1"]] == 0
+            own = own[dead[own]]  # the defects make loops
         if len(own) and head_mrid in network.switches["mrid"]:
             return str(network.feeders["name"][row]), head_mrid, str(lines["mrid"][own[len(own) // 2]])
     raise AssertionError("no feeder has such a line")
