@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from tiles.mvt import (
     ABSENT,
     DOUBLE,
     LINE,
+    NO_TEXTS,
     POINT,
     SHARED_UINT,
     TEXT,
@@ -69,6 +72,24 @@ class Names:
     texts: TextPool
 
 
+class NamesLater:
+    """Names, made when first asked for: a million of them are half a second, and no tile below NAMES_ZOOM has any."""
+
+    def __init__(self, make: Callable[[], Names]) -> None:
+        self._make: Callable[[], Names] | None = make
+        self._made: Names | None = None
+        self._lock = Lock()
+
+    def __call__(self) -> Names:
+        """The names; any thread may ask, and one makes them."""
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    assert self._make is not None
+                    self._made, self._make = self._make(), None  # and lets go of what they were made of
+        return self._made
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One layer; every column is in the order of the index's entries.
@@ -89,7 +110,7 @@ class Layer:
     length_m: Floats | None
     priority: NDArray[np.uint8]
     supply: Supply
-    names: Names
+    names: NamesLater
 
     def select(self, tile: TileBox) -> Selection:
         """What the tile and its buffer hold."""
@@ -128,16 +149,17 @@ class Layer:
         )
 
     def _columns(self, entries: Longs, zoom: int, depth: Longs | None) -> Columns:
-        names, kinds = ["customers"], [SHARED_UINT]
+        names, kinds, texts = ["customers"], [SHARED_UINT], NO_TEXTS
         values: list[Longs | Ints] = [self.customers[entries]]
         if self.length_m is not None:
             names.append("length_m")
             kinds.append(DOUBLE)
             values.append(doubles(self.length_m[entries]))
         if zoom >= NAMES_ZOOM:
+            own = self.names()
             names += ["mrid", "name"]
-            kinds += [self.names.mrid_kind, TEXT]
-            name = self.names.name[entries].astype(np.int64)
+            kinds += [own.mrid_kind, TEXT]
+            texts, name = own.texts, own.name[entries].astype(np.int64)
             values += [entries, np.where(name < 0, ABSENT, name)]
         if depth is not None:
             names.append("depth")
@@ -146,7 +168,7 @@ class Layer:
         columns = np.empty((len(entries), len(names)), dtype=np.int64)
         for position, value in enumerate(values):
             columns[:, position] = value
-        return Columns(tuple(names), tuple(kinds), columns, self.names.texts)
+        return Columns(tuple(names), tuple(kinds), columns, texts)
 
 
 def make_layers(network: Network) -> tuple[Layer, ...]:
@@ -174,7 +196,7 @@ def _layer(rows: LayerRows) -> Layer:
         None if rows.length_m is None else rows.length_m[index.row],
         rows.priority[index.row],
         supply,
-        _names(rows, index.row),
+        NamesLater(lambda: _names(rows, index.row)),
     )
 
 
