@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,6 +23,9 @@ REPLAYED = 512
 """Events kept for clients that come back; who was away longer fetches everything anew."""
 MOST_REPLAYED_BYTES = 256 << 10
 """And so does who missed more than that: it would wait in memory for each client that comes back at once."""
+
+MOST_UNTOLD = 32
+"""Changes that wait to be told, each of which holds two states; from there on the writer waits."""
 
 Stale = Mapping[str, object]
 """Stale tiles as they are sent: ranges of Morton codes by tileset, or `all`."""
@@ -98,7 +101,8 @@ def _each(subscribers: list[Subscriber], call: Callable[[Subscriber], None]) -> 
 class Stream:
     """Tells subscribers what changed, in the order of the log.
 
-    The writer hands a change over and goes on; what is said about it is worked out in a thread of its own.
+    The writer hands a change over and goes on; what is said about it is worked out in a thread of its own. A change
+    that others have overtaken by then is told without the number of outages, which takes longest and is of the past.
     """
 
     def __init__(self, twin: Twin, settings: Settings) -> None:
@@ -107,6 +111,8 @@ class Stream:
         self._subscribers: set[Subscriber] = set()
         self._kept: deque[Event] = deque(maxlen=REPLAYED)
         self._head = twin.current
+        self._announced = twin.revision
+        self._untold = BoundedSemaphore(MOST_UNTOLD)
         self._closed = False
         self._speaker = ThreadPoolExecutor(1, "stream")
 
@@ -115,15 +121,21 @@ class Stream:
 
     def announce(self, change: Change, stale: Stale) -> None:
         """Tells everybody about a change, in a moment; called by the writing thread, in the order of the log."""
+        self._untold.acquire()
         with self._lock:
             if self._closed:
+                self._untold.release()
                 return
-            self._speaker.submit(self._tell, change, stale).add_done_callback(_not_silently)
+            self._announced = change.recorded.revision
+            told = self._speaker.submit(self._tell, change, stale)
+        told.add_done_callback(lambda _: self._untold.release())  # also where it is given up
+        told.add_done_callback(_not_silently)
 
     def _tell(self, change: Change, stale: Stale) -> None:
         told = {"kind": type(change.recorded.event).__name__, **_state(change.after)}
-        told["outages"] = len(outages(change.after))
         revision = change.recorded.revision
+        if revision == self._announced:
+            told["outages"] = len(outages(change.after))
         event = Event(
             revision,
             message("revision", {**told, "stale": stale}, revision),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from tests.web.conftest import LAT, LNG, STEP, Client, Connect, Served
 from tiles.mercator import lnglat_to_tile, tile_to_code
 from twin.engine import Twin
 from twin.events import Operation
+from web.settings import Settings
 from web.stream import EVERYTHING, Event, EventStream, Stream, Subscriber, message, to_each
 
 Serve = Callable[..., Served]
@@ -277,3 +278,35 @@ def test_a_client_that_missed_much_fetches_everything_anew(
     assert len(asyncio.run(come(1 << 20))) == 3
     whole = asyncio.run(come(1))
     assert len(whole) == 2 and whole[1].startswith(b"id: 3\n") and b'"all":true' in whole[1]
+
+
+def test_changes_that_nobody_was_told_of_yet_hold_up_the_writer(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that they do not pile up in memory; and the number of outages is told of the newest alone."""
+    going = threading.Event()
+    told: list[Mapping[str, object]] = []
+
+    def slowly(event: str, data: Mapping[str, object], number: int | None = None) -> bytes:
+        going.wait(20)
+        told.append(data)
+        return b""
+
+    monkeypatch.setattr("web.stream.MOST_UNTOLD", 3)
+    monkeypatch.setattr("web.stream.message", slowly)
+    stream = Stream(twin, Settings())
+    twin.subscribe(lambda change: stream.announce(change, {"all": False}))
+    try:
+        for opened in (True, False, True):  # the speaker has one of them in hand
+            twin.switch([Operation("SW1", opened)])
+        waiting = threading.Thread(target=lambda: twin.switch(normal=True))
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        going.set()
+        waiting.join(20)
+        assert not waiting.is_alive()
+    finally:
+        going.set()
+        stream.close()
+    said = [event for event in told if event["stale"] == {"all": False}]
+    assert [event["revision"] for event in said[:3]] == [2, 3, 4]
+    assert "outages" not in said[1]

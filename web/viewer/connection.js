@@ -15,7 +15,7 @@ export function onEvent(name, data) {
   const behind = data.revision > app.revision;
   if (name === "revision") {
     app.map?.refresh(data.stale);
-    outages.figures(app.network.customers, data.customers_out, data.outages);
+    outages.figures(app.network.customers, data.customers_out, data.outages ?? null);
     announce(`${customers(data.customers_out)} without supply`);
   } else if (behind) app.map?.refresh();
   if (behind || name === "revision") quietly(update());
