@@ -18,8 +18,8 @@ from twin.components import COMPONENTS, Component, Field, Table
 from twin.extras import ExtraError, check_name
 from twin.extras import column_of as extra_column
 from twin.geometry import LineStrings
-from twin.layer_columns import MODEL_LAYERS, NORMAL_OPEN, OPEN, REFERENCES, column_of, column_to_extra
-from twin.network import Network
+from twin.layer_columns import MODEL_LAYERS, NORMAL_OPEN, OPEN, column_of, column_to_extra
+from twin.network import REFERENCES, Network
 from twin.phases import PhaseError, code_to_mask
 
 Progress = Callable[[str], None]

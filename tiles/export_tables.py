@@ -14,8 +14,8 @@ from tiles.frames import FRAME_NAMES, frame, phase_codes, points, texts
 from tiles.source import UnknownLayer
 from twin.components import COMPONENTS, Component, Field
 from twin.extras import kind_of
-from twin.layer_columns import OPEN, REFERENCES, column_of, extra_to_column
-from twin.network import Network
+from twin.layer_columns import OPEN, column_of, extra_to_column
+from twin.network import REFERENCES, Network
 from twin.state import Snapshot
 
 __all__ = ["EXPORT_NAMES", "numbers_apart", "table_frame"]

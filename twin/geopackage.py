@@ -159,11 +159,12 @@ class GeoPackageStore:
         """The network in the layers, or an older one; raises StoreInvalid where it is not kept or was tampered with."""
         with _said(self.path):
             meta = dict(self._connection.execute("SELECT key, value FROM gridtwin_meta").fetchall())
-            packed = self._read_packed(model)
-            if meta.get("model") != model and packed is None:
-                raise StoreInvalid(f"{self.path} does not keep model {model}")
-            if packed is not None and (meta["model"] != model or self._guarded(meta)):
+            older = meta.get("model") != model
+            packed = self._read_packed(model) if older or self._guarded(meta) else None
+            if packed is not None:
                 return packed
+            if older:
+                raise StoreInvalid(f"{self.path} does not keep model {model}")
             extras = json.loads(meta.get("extras", "{}"))
             tables = {c.table: read_layer(self._connection, c, extras.get(c.table, {})) for c in COMPONENTS}
             geometry = read_lines(self._connection)

@@ -14,13 +14,6 @@ SHOWN = (
 )
 """What is derived from the model and the state, or is shown in another form; not read again."""
 
-REFERENCES = {
-    **dict.fromkeys(("node", "node1", "node2", "head_node"), "nodes"),
-    "substation": "substations",
-    "consumer": "consumers",
-}
-"""The table whose mrids a column holds, where the model has rows."""
-
 _EXTRA, _NUMBER = "extra_", "extra_number_"
 
 

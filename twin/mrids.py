@@ -56,15 +56,15 @@ class MridIndex:
         self._columns = [table["mrid"] for table in tables]
         self._starts: list[int] = np.cumsum([0, *map(len, tables)]).tolist()
         mrids: NDArray[Any] = np.concatenate(self._columns).astype(TEXT)
-        if order is None or not _ascending(mrids, order):
+        if order is None or not _permutes(order, len(mrids)) or not _ascends(mrids[order]):
             order = np.argsort(mrids, kind="stable").astype(np.int32)
+            ascending = mrids[order]
+            same = np.flatnonzero(ascending[1:] == ascending[:-1])
+            if len(same):
+                first, second = (self._element(int(order[same[0] + k])) for k in (0, 1))
+                raise DuplicateMrid(str(ascending[same[0]]), first, second)
         self.order = order
         """int32 (elements,): positions in all tables, one after the other, by ascending mrid."""
-        ascending = mrids[order]
-        same = np.flatnonzero(ascending[1:] == ascending[:-1])
-        if len(same):
-            first, second = (self._element(int(order[same[0] + k])) for k in (0, 1))
-            raise DuplicateMrid(str(ascending[same[0]]), first, second)
 
     def _element(self, position: int) -> Element:
         table = bisect.bisect_right(self._starts, position) - 1
@@ -83,9 +83,10 @@ class MridIndex:
         return self._element(int(self.order[at]))
 
 
-def _ascending(mrids: NDArray[Any], order: NDArray[np.int32]) -> bool:
-    """Whether these positions are all there are, by ascending mrid, each mrid once."""
-    if len(order) != len(mrids) or (len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(order)):
-        return False
-    ascending = mrids[order]
-    return bool((ascending[1:] > ascending[:-1]).all())
+def _permutes(order: NDArray[np.int32], count: int) -> bool:
+    """Whether these are as many positions as there are, and none beyond; that none is twice, ascending texts show."""
+    return len(order) == count and (count == 0 or 0 <= int(order.min()) <= int(order.max()) < count)
+
+
+def _ascends(mrids: NDArray[Any]) -> bool:
+    return bool((mrids[1:] > mrids[:-1]).all())

@@ -191,10 +191,7 @@ class Network:
         digest = hashlib.blake2b(digest_size=8)
         for table_name, table in self.tables.items():
             digest.update(table_name.encode())
-            columns = {
-                **{name: table[name] for name in table},
-                **table.extras,
-            }  # none: the hash is as it was
+            columns = {**{name: table[name] for name in table}, **table.extras}  # no extras: the hash is as it was
             for column_name, column in columns.items():
                 digest.update(column_name.encode())
                 if column.dtype.kind == "T":
@@ -411,7 +408,7 @@ class Meters:
         return cls(consumer, usage_point, customers.astype(np.int64))
 
 
-_REFERENCES = {
+REFERENCES = {
     "node": "nodes",
     "node1": "nodes",
     "node2": "nodes",
@@ -419,6 +416,7 @@ _REFERENCES = {
     "substation": "substations",
     "consumer": "consumers",
 }
+"""The table whose rows a column holds."""
 
 
 def _empty(component: Component) -> dict[str, object]:
@@ -429,7 +427,7 @@ def _check_references(tables: Mapping[str, Table]) -> None:
     if len(tables["nodes"]) == 0:
         raise NetworkError("the network is empty: it has no connectivity node")
     for table in tables.values():
-        for column_name, target in _REFERENCES.items():
+        for column_name, target in REFERENCES.items():
             if column_name not in table:
                 continue
             wrong = table[column_name] >= len(tables[target])
@@ -492,7 +490,7 @@ def _reordered(
         order = orders[table_name]
         renamed = {
             column_name: _renumber(table[column_name][order], numbers[target])
-            for column_name, target in _REFERENCES.items()
+            for column_name, target in REFERENCES.items()
             if column_name in table
         }
         same = np.array_equal(order, np.arange(len(table))) and all(
