@@ -236,8 +236,10 @@ def _look(chromium_path: str, page_url: str, server: str, head: str) -> None:
         query = {"kind": "downstream", "start": mrid, "elements": "false"}
         answer = httpx.get(f"{server}/api/traces", params=query, timeout=60).json()
         assert answer["sums"]["customers"] == int(customers)
-        page.wait_for_function(f"map.areTilesLoaded() && {DRAWN}.every(f => 'depth' in f.properties)")
-        assert 0 < page.evaluate(f"{DRAWN}.length") < whole
+        page.wait_for_function(  # nothing is drawn between the tiles that go and those that come
+            f"map.areTilesLoaded() && 0 < {DRAWN}.length && {DRAWN}.length < {whole}"
+            f" && {DRAWN}.every(f => 'depth' in f.properties)"
+        )
         body = {"operations": [{"mrid": head, "open": True}]}
         assert httpx.post(f"{server}/api/switching", json=body, timeout=60).status_code == 200
         page.wait_for_function(
