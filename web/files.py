@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from web.responses import SMALLEST_GZIP, gzipped
+from web.responses import SMALLEST_GZIP
+from web.scripts import shortened
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -25,6 +27,9 @@ TYPES = {
 PACKED = (".woff2", ".png", ".ico")
 """Compressed as they are."""
 
+SHORTENED = ".js"
+"""Our own scripts; those of vendors (.mjs) come without anything to leave out."""
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -37,15 +42,16 @@ class File:
 
 
 def load(path: Path) -> File:
-    """Reads and compresses a file."""
-    return packed(path.read_bytes(), path.suffix)
+    """Reads, shortens and compresses a file."""
+    plain = path.read_bytes()
+    return packed(shortened(plain.decode()).encode() if path.suffix == SHORTENED else plain, path.suffix)
 
 
 def packed(plain: bytes, suffix: str) -> File:
     """The content of a file, compressed."""
     worth = len(plain) >= SMALLEST_GZIP and suffix not in PACKED
     digest = hashlib.blake2b(plain, digest_size=12).hexdigest()
-    return File(plain, gzipped(plain) if worth else None, TYPES[suffix], digest)
+    return File(plain, gzip.compress(plain, mtime=0) if worth else None, TYPES[suffix], digest)
 
 
 def inside(folder: Path, name: str) -> Path | None:

@@ -38,8 +38,13 @@ CONTEXT = "context.topojson"
 UNIT = 400  # steps of a degree, about 280 m: as fine as the lines themselves
 COLDEST = -60  # degrees of latitude: nobody's grid is further south
 
-# The same for the tests' vendor/, which is not shipped: a check of accessibility, and how maps read a pyramid.
-TEST_FILES = {"axe.min.js": "axe-core/axe.min.js", "pmtiles.js": "pmtiles/dist/pmtiles.js"}
+# The same for the tests' vendor/, which is not shipped: a reader of JavaScript, a check of accessibility, and how maps
+# read a pyramid.
+TEST_FILES = {
+    "acorn.js": "acorn/dist/acorn.js",
+    "axe.min.js": "axe-core/axe.min.js",
+    "pmtiles.js": "pmtiles/dist/pmtiles.js",
+}
 
 
 def npm_is_usable(npm: str) -> bool:
