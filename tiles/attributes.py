@@ -25,9 +25,10 @@ from twin.components import (
 )
 from twin.components import LINE as LINE_BRANCH
 from twin.geometry import LineStrings
+from twin.narrow import narrow
 from twin.network import Network
 
-__all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "LayerRows", "Static", "layer_rows"]
+__all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "Identity", "LayerRows", "Static", "layer_rows"]
 
 NAMES_ZOOM = 14
 """`mrid` and `name` are in tiles from here on: they triple a tile."""
@@ -61,8 +62,32 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-Static = tuple[Longs, Sequence[Value]]
+Static = tuple[NDArray[np.integer[Any]], Sequence[Value]]
 """One attribute: for each row which of the values it has, or -1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """`mrid` and `name` of the rows of a layer, which stay in the tables of the network.
+
+    tables: those that have them, and where in them each row is, at the same place where None. which: (rows,), in which
+    of them each row is, the first where None.
+    """
+
+    tables: tuple[tuple[Table, NDArray[np.integer[Any]] | None], ...]
+    which: NDArray[np.integer[Any]] | None = None
+
+    def texts(self, column: str, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """`mrid` or `name` of some rows, StringDType (n,), empty where there is none."""
+        if self.which is None:
+            ((table, where),) = self.tables
+            return table[column][rows if where is None else where[rows]]
+        texts = np.empty(len(rows), dtype=TEXT)
+        which = self.which[rows]
+        for number, (table, where) in enumerate(self.tables):
+            here = np.flatnonzero(which == number)
+            texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
+        return texts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +96,7 @@ class LayerRows:
 
     place: a line, or lng and lat, a row. static: attributes of which few values differ, by name. customers: (rows,).
     priority: uint8 (rows,), the higher, the sooner it is left out when zoomed out. supply: the live part of some rows.
-    identity: tables of `mrid` and `name`, and where in them each row is, at the same place where None. identity_of:
-    int64 (rows,), in which of them each row is, the first where None. length_m: float64 (rows,), not a number where
-    not known.
+    length_m: float64 (rows,), not a number where not known.
     """
 
     name: str
@@ -82,27 +105,11 @@ class LayerRows:
     customers: NDArray[np.integer[Any]]
     priority: NDArray[np.uint8]
     supply: Callable[[Ints], Supply]
-    identity: list[tuple[Table, NDArray[np.integer[Any]] | None]]
-    identity_of: Longs | None = None
+    identity: Identity
     length_m: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.customers)
-
-    def texts(self, column: str) -> NDArray[Any]:
-        """`mrid` or `name` of every row, StringDType (rows,), empty where there is none."""
-        return self.texts_of(column, np.arange(len(self)))
-
-    def texts_of(self, column: str, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """The same of some rows."""
-        if self.identity_of is None:
-            ((table, where),) = self.identity
-            return table[column][rows if where is None else where[rows]]
-        texts = np.empty(len(rows), dtype=TEXT)
-        for number, (table, where) in enumerate(self.identity):
-            here = np.flatnonzero(self.identity_of[rows] == number)
-            texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
-        return texts
 
 
 def layer_rows(network: Network, name: str) -> LayerRows:
@@ -130,7 +137,7 @@ def _lines(network: Network) -> LayerRows:
         length_m=table["length_m"],
         priority=_by_voltage(kv, 0, 1, 5),
         supply=lambda rows: BranchSupply(network, branches[rows]),
-        identity=[(table, None)],
+        identity=Identity(((table, None),)),
     )
 
 
@@ -165,9 +172,9 @@ def _substations(network: Network) -> LayerRows:
             "kv": _reals(kv),
         },
         customers=customers[:-1],
-        priority=np.zeros(len(table), dtype=np.uint8),
+        priority=np.broadcast_to(np.uint8(0), (len(table),)),
         supply=supply,
-        identity=[(table, None)],
+        identity=Identity(((table, None),)),
     )
 
 
@@ -186,12 +193,12 @@ def _switches(network: Network) -> LayerRows:
             "feeder": _feeders(network, network.branch_feeder[branches]),
             "phases": _phase_codes(table["phases"]),
             "kv": _reals(kv),
-            "normal_open": (normal_open.astype(np.int64), [False, True]),
+            "normal_open": (normal_open.view(np.int8), [False, True]),
         },
         customers=network.branch_customers[branches],
         priority=priority,
         supply=lambda rows: SwitchSupply(BranchSupply(network, branches[rows]), rows),
-        identity=[(table, None)],
+        identity=Identity(((table, None),)),
     )
 
 
@@ -213,7 +220,7 @@ def _transformers(network: Network) -> LayerRows:
         customers=network.branch_customers[branches],
         priority=_by_voltage(kv, 1, 3, 3),
         supply=lambda rows: BranchSupply(network, branches[rows]),
-        identity=[(table, None)],
+        identity=Identity(((table, None),)),
     )
 
 
@@ -222,7 +229,7 @@ def _meters(network: Network) -> LayerRows:
     nodes = consumers["node"][meters.consumer]
     place = network.node_lnglat[nodes]
     own = consumers["phases"][meters.consumer]
-    used = (meters.usage_point >= 0).astype(np.int64)
+    used = (meters.usage_point >= 0).view(np.int8)
     return LayerRows(
         "meters",
         place,
@@ -233,11 +240,19 @@ def _meters(network: Network) -> LayerRows:
             "kv": _reals(network.nodes["nominal_voltage_v"][nodes] / 1000),
         },
         customers=meters.customers,
-        priority=np.full(len(meters), 7, dtype=np.uint8),
+        priority=np.broadcast_to(np.uint8(7), (len(meters),)),
         supply=lambda rows: NodeSupply(None, nodes[rows], own[rows]),
-        identity=[(network.usage_points, meters.usage_point), (consumers, meters.consumer)],
-        identity_of=1 - used,
+        identity=_meter_identity(network),
     )
+
+
+def _meter_identity(network: Network) -> Identity:
+    meters = network.meters
+    used = meters.usage_point >= 0
+    points = network.usage_points, None if used.all() else meters.usage_point  # where all are, row is row
+    if used.all():
+        return Identity((points,))
+    return Identity((points, (network.consumers, meters.consumer)), (~used).view(np.int8))
 
 
 _LAYERS: dict[str, Callable[[Network], LayerRows]] = {
@@ -253,7 +268,7 @@ _LAYERS: dict[str, Callable[[Network], LayerRows]] = {
 
 
 def _constant(value: Value, rows: int) -> Static:
-    return np.zeros(rows, dtype=np.int64), [value]
+    return np.broadcast_to(np.int8(0), (rows,)), [value]
 
 
 def _texts(column: NDArray[Any]) -> Static:
@@ -263,19 +278,20 @@ def _texts(column: NDArray[Any]) -> Static:
 
 def _reals(column: Floats) -> Static:
     """Numbers of which few differ; not-a-number is left out."""
-    values, codes = np.unique(column, return_inverse=True)
+    values = np.unique(column)  # with the codes at once it takes five times as long
+    codes = np.searchsorted(values, column)
     known = int(np.count_nonzero(~np.isnan(values)))
-    return np.where(codes < known, codes, -1).astype(np.int64), [float(value) for value in values[:known]]
+    return narrow(np.where(codes < known, codes, -1)), [float(value) for value in values[:known]]
 
 
 def _phase_codes(masks: NDArray[np.uint8]) -> Static:
     codes: list[Value] = [phases.mask_to_code(mask) for mask in range(1, 16)]
-    return masks.astype(np.int64) - 1, codes
+    return masks.astype(np.int8) - np.int8(1), codes
 
 
 def _feeders(network: Network, rows: Ints) -> Static:
     names = [name or mrid for name, mrid in zip(network.feeders["name"], network.feeders["mrid"], strict=True)]
-    return rows.astype(np.int64), names
+    return rows, names
 
 
 def _branch_lnglat(network: Network, table: Table) -> Floats:

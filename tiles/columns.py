@@ -18,6 +18,7 @@ from tiles.live import Supply
 from twin import phases
 from twin.components import TEXT
 from twin.geometry import LineStrings
+from twin.narrow import narrow
 from twin.network import Network
 from twin.state import Snapshot
 
@@ -50,7 +51,7 @@ class LayerColumns:
 
     def __init__(self, network: Network, layer: str) -> None:
         rows = layer_rows(network, layer)
-        static = {name: (_narrow(codes), values) for name, (codes, values) in rows.static.items()}
+        static = {name: (narrow(codes), values) for name, (codes, values) in rows.static.items()}
         self._rows: LayerRows = replace(rows, static=static)
         self._columns: dict[str, Column] = {}
         self.layer = layer
@@ -76,11 +77,11 @@ class LayerColumns:
         if name == "id":
             return Column(np.arange(1, len(rows) + 1))
         if name == "customers":
-            return Column(rows.customers)
+            return Column(rows.customers.astype(np.int64))
         if name == "length_m" and rows.length_m is not None:
             return Column(rows.length_m, np.isnan(rows.length_m))
         if name in ("mrid", "name"):
-            texts = rows.texts(name)
+            texts = rows.identity.texts(name, np.arange(len(rows)))
             return Column(texts, texts == "")
         return None
 
@@ -130,12 +131,6 @@ class LiveColumns:
     def places(self) -> Places:
         """Where the rows are."""
         return self._columns.places
-
-
-def _narrow(codes: NDArray[Any]) -> NDArray[Any]:
-    """In as few bytes as they need."""
-    highest = int(codes.max(initial=0))
-    return codes.astype(np.int8 if highest < 2**7 else np.int16 if highest < 2**15 else np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

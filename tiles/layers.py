@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tiles import geometry
-from tiles.attributes import FIELDS, LAYER_NAMES, NAMES_ZOOM, LayerRows, Static, layer_rows
+from tiles.attributes import FIELDS, LAYER_NAMES, NAMES_ZOOM, Identity, LayerRows, Static, layer_rows
 from tiles.index import LineIndex, PointIndex, TileBox
 from tiles.live import Supply
 from tiles.mvt import (
@@ -32,7 +35,9 @@ from tiles.mvt import (
     doubles,
     encode_layer,
 )
+from twin.components import is_constant
 from twin.geometry import LineStrings
+from twin.narrow import narrow
 from twin.network import Network
 
 __all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "Layer", "Selection", "make_layers"]
@@ -41,6 +46,9 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_AT_ONCE = 1 << 16
+"""Texts that are taken out of a table at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +100,11 @@ class NamesLater:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One layer; every column is in the order of the index's entries.
+    """One layer; every column but length_m is in the order of the index's entries.
 
-    tags: what many features share. traced_tags: the same with `flow`, three states for one. combination: int32
-    (entries,), row of the tags. customers: int32 (entries,). length_m: float64 (entries,), not a number where not
-    known, or None. priority: uint8 (entries,), the higher, the sooner it is left out when zoomed out. supply: what
-    changes.
+    tags: what many features share. traced_tags: the same with `flow`, three states for one. combination: (entries,),
+    row of the tags. customers: (entries,). length_m: float64 (rows,), by row, not a number where not known, or None.
+    priority: uint8 (entries,), the higher, the sooner it is left out when zoomed out. supply: what changes.
     """
 
     name: str
@@ -105,8 +112,8 @@ class Layer:
     index: PointIndex | LineIndex
     tags: Tags
     traced_tags: Tags
-    combination: Ints
-    customers: Ints
+    combination: NDArray[np.integer[Any]]
+    customers: NDArray[np.integer[Any]]
     length_m: Floats | None
     priority: NDArray[np.uint8]
     supply: Supply
@@ -150,11 +157,11 @@ class Layer:
 
     def _columns(self, entries: Longs, zoom: int, depth: Longs | None) -> Columns:
         names, kinds, texts = ["customers"], [SHARED_UINT], NO_TEXTS
-        values: list[Longs | Ints] = [self.customers[entries]]
+        values: list[NDArray[np.integer[Any]]] = [self.customers[entries]]
         if self.length_m is not None:
             names.append("length_m")
             kinds.append(DOUBLE)
-            values.append(doubles(self.length_m[entries]))
+            values.append(doubles(self.length_m[self.index.row[entries]]))
         if zoom >= NAMES_ZOOM:
             own = self.names()
             names += ["mrid", "name"]
@@ -180,46 +187,59 @@ def make_layers(network: Network) -> tuple[Layer, ...]:
 
 
 def _layer(rows: LayerRows) -> Layer:
-    """Columns are given by row and kept by entry."""
+    """Columns are given by row and kept by entry, in as few bytes as they need."""
     index = LineIndex.of(rows.place) if isinstance(rows.place, LineStrings) else PointIndex.of(rows.place)
-    by_entry = {key: (codes[index.row], values) for key, (codes, values) in rows.static.items()}
     supply = rows.supply(index.row)
-    tags, combination = _tags(by_entry, supply.states)
+    tags, combination = _tags(rows.static, supply.states)
+    alike = is_constant(rows.priority)
     return Layer(
         rows.name,
         LINE if isinstance(index, LineIndex) else POINT,
         index,
         tags,
         _with_flow(tags),
-        combination,
-        rows.customers[index.row].astype(np.int32),
-        None if rows.length_m is None else rows.length_m[index.row],
-        rows.priority[index.row],
+        narrow(combination)[index.row],
+        narrow(rows.customers)[index.row],
+        rows.length_m,
+        np.broadcast_to(rows.priority[:1], (len(index),)) if alike and len(index) else rows.priority[index.row],
         supply,
-        NamesLater(lambda: _names(rows, index.row)),
+        NamesLater(partial(_names, rows.identity, index.row)),
     )
 
 
-def _tags(static: dict[str, Static], states: int) -> tuple[Tags, Ints]:
-    """Every combination of values that occurs, once, and which of them each entry has."""
+def _tags(static: dict[str, Static], states: int) -> tuple[Tags, Longs]:
+    """Every combination of values that occurs, once, and which of them each row has."""
     live: list[Value] = [0, 1, 2, *([False, True] if states > 3 else [])]
     values: list[Value] = list(live)
     combined = np.zeros(len(next(iter(static.values()))[0]), dtype=np.int64)
     for codes, own in static.values():
-        combined = combined * (len(own) + 1) + codes + 1
-    _, first, combination = np.unique(combined, return_index=True, return_inverse=True)
+        combined *= len(own) + 1
+        combined += codes
+        combined += 1
+    distinct, combination = _numbered(combined, math.prod(len(own) + 1 for _, own in static.values()))
     live_keys = ("energized", "open") if states > 3 else ("energized",)
-    combinations = np.full((len(first), len(static) + len(live_keys)), -1, dtype=np.int32)
-    for key, (codes, own) in enumerate(static.values()):
-        picked = codes[first]
-        combinations[:, key] = np.where(picked < 0, -1, picked + len(values))
+    combinations = np.full((len(distinct), len(static) + len(live_keys)), -1, dtype=np.int32)
+    picked = []
+    for _, own in reversed(static.values()):
+        distinct, code = np.divmod(distinct, len(own) + 1)
+        picked.append(code - 1)
+    for key, ((_, own), code) in enumerate(zip(static.values(), reversed(picked), strict=True)):
+        combinations[:, key] = np.where(code < 0, -1, code + len(values))
         values += own
     state_values = np.full((states, combinations.shape[1]), -1, dtype=np.int32)
     state_values[:, len(static)] = np.arange(states) % 3
     if states > 3:
         state_values[:, len(static) + 1] = 3 + np.arange(states) // 3
-    tags = Tags((*static, *live_keys), ValuePool.of(values), combinations, state_values)
-    return tags, combination.astype(np.int32)
+    return Tags((*static, *live_keys), ValuePool.of(values), combinations, state_values), combination
+
+
+def _numbered(numbers: Longs, stop: int) -> tuple[Longs, Longs]:
+    """The distinct ones of numbers in 0 … stop - 1, ascending, and which of them each is."""
+    if stop > 8 * len(numbers) + 1024:
+        return np.unique(numbers, return_inverse=True)
+    occurs = np.zeros(stop, dtype=np.bool_)
+    occurs[numbers] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[numbers]
 
 
 def _with_flow(tags: Tags) -> Tags:
@@ -241,13 +261,34 @@ def _with_flow(tags: Tags) -> Tags:
     )
 
 
-def _names(layer: LayerRows, rows: Ints) -> Names:
-    mrids, names = (layer.texts_of(column, rows).tolist() for column in ("mrid", "name"))
-    named = np.fromiter(map(bool, names), np.bool_, len(names))
-    number = np.cumsum(named) - 1
-    kept = list(filter(None, names))
-    if mrids and all(_UUID.fullmatch(mrid) for mrid in mrids):
-        pool = TextPool.of(kept)
-        uuids = np.frombuffer(bytes.fromhex("".join(mrids).replace("-", "")), dtype=np.uint8).reshape(-1, 16)
-        return Names(UUID, np.where(named, number, -1).astype(np.int32), TextPool(pool.data, pool.ptr, uuids.copy()))
-    return Names(TEXT, np.where(named, number + len(mrids), -1).astype(np.int32), TextPool.of(mrids + kept))
+def _names(identity: Identity, rows: Ints) -> Names:
+    """Some texts at a time, so that what is made of them on the way is gone without a trace."""
+    parts = [rows[begin : begin + _AT_ONCE] for begin in range(0, len(rows), _AT_ONCE)]
+    uuids = _uuids(identity, parts)
+    pools = [] if uuids is not None else [TextPool.of(identity.texts("mrid", part).tolist()) for part in parts]
+    named = []
+    for part in parts:
+        names = identity.texts("name", part).tolist()
+        named.append(np.fromiter(map(bool, names), np.bool_, len(names)))
+        pools.append(TextPool.of(list(filter(None, names))))
+    given = np.concatenate([np.empty(0, np.bool_), *named])
+    if not given.any():
+        name: Ints = np.broadcast_to(np.int32(-1), (len(rows),))
+    else:
+        first = 0 if uuids is not None else len(rows)
+        name = np.where(given, np.cumsum(given) - 1 + first, -1).astype(np.int32)
+    pool = TextPool.joined(pools)
+    if uuids is None:
+        return Names(TEXT, name, pool)
+    return Names(UUID, name, TextPool(pool.data, pool.ptr, uuids))
+
+
+def _uuids(identity: Identity, parts: list[Ints]) -> NDArray[np.uint8] | None:
+    """uint8 (rows, 16) where every mrid is a UUID in lower case, and there is one."""
+    found = []
+    for part in parts:
+        mrids = identity.texts("mrid", part).tolist()
+        if not all(map(_UUID.fullmatch, mrids)):
+            return None
+        found.append(bytes.fromhex("".join(mrids).replace("-", "")))
+    return np.frombuffer(bytearray(b"".join(found)), dtype=np.uint8).reshape(-1, 16) if found else None

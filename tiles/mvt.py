@@ -113,6 +113,18 @@ class TextPool:
             data, ptr = _joined([text.encode() for text in texts])
         return cls(data, ptr.astype(np.int32) if len(data) < 2**31 else ptr)
 
+    @classmethod
+    def joined(cls, pools: Sequence[TextPool]) -> TextPool:
+        """The texts of some pools, one after the other; without UUIDs."""
+        if not pools:
+            return cls()
+        starts = np.cumsum([0, *(len(pool.data) for pool in pools)]).astype(np.int64)
+        ptr = np.concatenate(
+            [pool.ptr[:-1].astype(np.int64) + start for pool, start in zip(pools, starts, strict=False)]
+        )
+        ptr = np.append(ptr, starts[-1])
+        return cls(np.concatenate([pool.data for pool in pools]), ptr.astype(np.int32) if starts[-1] < 2**31 else ptr)
+
 
 NO_TEXTS = TextPool()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ _DTYPES: dict[Kind, np.dtype[Any] | np.dtypes.StringDType] = {
     "count": np.dtype(np.int32),
     "real": np.dtype(np.float64),
 }
+_WHOLE: tuple[Kind, ...] = ("row", "phases")
+"""Kinds that are always kept value by value: compiled loops read them."""
 
 
 class TableError(ValueError):
@@ -170,6 +173,7 @@ LINE, SWITCH_BRANCH, TRANSFORMER = range(len(BRANCH_COMPONENTS))
 class Table:
     """Columns of equal length, one row an element; columns are NumPy arrays and never change.
 
+    A column of texts, flags or numbers whose values are all the same keeps that one value, repeated by a stride of 0.
     `extras` are columns that the class does not declare, by name: what a source says beyond the model.
     """
 
@@ -208,9 +212,15 @@ class Table:
 
     def take(self, rows: NDArray[np.integer[Any]], **replaced: NDArray[Any]) -> Table:
         """The given rows, in that order; `replaced` columns are taken as they are."""
-        columns = {name: column[rows] for name, column in self._columns.items() if name not in replaced}
+        columns = {name: _taken(column, rows) for name, column in self._columns.items() if name not in replaced}
         extras = {name: column[rows] for name, column in self.extras.items()}
         return Table(self.component, {**columns, **replaced}, extras)
+
+    def with_places(self, lnglat: NDArray[np.float64]) -> Table:
+        """The same nodes, their lng and lat read from float64 (rows, 2), which holds the same numbers."""
+        table = copy(self)
+        table._columns = {**self._columns, "lng": lnglat[:, 0], "lat": lnglat[:, 1]}
+        return table
 
     def with_extras(self, **more: NDArray[Any]) -> Table:
         """The same rows with more extra columns."""
@@ -240,12 +250,34 @@ def _length(component: Component, columns: Mapping[str, object]) -> int:
 
 
 def _column(component: Component, declared: Field, given: object, length: int) -> NDArray[Any]:
-    dtype = _DTYPES[declared.kind]
-    if given is None:
-        if declared.default is None:
-            raise TableError(f"{component.name}: column {declared.name!r} is missing")
-        return np.full(length, declared.default, dtype=dtype)
-    column = np.array(np.broadcast_to(np.asarray(given), (length,)), dtype=dtype)
+    if given is None and declared.default is None:
+        raise TableError(f"{component.name}: column {declared.name!r} is missing")
+    whole = np.broadcast_to(np.asarray(declared.default if given is None else given), (length,))
+    if declared.kind in _WHOLE or length == 0:
+        return _checked(component, declared, whole)
+    column = _checked(component, declared, whole[:1] if is_constant(whole) else whole)
+    return np.broadcast_to(column[:1].copy(), (length,)) if len(column) < length or _repeats(column) else column
+
+
+def is_constant(column: NDArray[Any]) -> bool:
+    """Whether a column is known to hold one value, if any."""
+    return column.strides == (0,)
+
+
+def _repeats(column: NDArray[Any]) -> bool:
+    """Whether all values are the same; NaN, of which there is one kind, too."""
+    alike = column.view(np.int64) if column.dtype.kind == "f" else column
+    return bool(alike[-1] == alike[0]) and bool(alike[len(alike) // 2] == alike[0]) and bool((alike == alike[0]).all())
+
+
+def _taken(column: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    return np.broadcast_to(column[:1], (len(rows),)) if is_constant(column) and len(column) else column[rows]
+
+
+def _checked(component: Component, declared: Field, given: NDArray[Any]) -> NDArray[Any]:
+    """A copy in the column's type."""
+    column = np.array(given, dtype=_DTYPES[declared.kind])
+    length = len(column)
     if declared.kind == "text":
         if declared.name == "mrid" and length and (column == "").any():
             raise TableError(f"{component.name}.mrid is empty at row {int(np.argmax(column == ''))}")

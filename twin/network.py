@@ -37,6 +37,7 @@ from twin.components import (
 from twin.feeders import Membership, derive, members, substation_transformers
 from twin.geometry import LineStrings
 from twin.mrids import Element, MridIndex
+from twin.narrow import narrow
 
 NOT_OPERABLE_KINDS = ("Jumper", "Cut")
 
@@ -117,6 +118,9 @@ class Network:
             derived = derive(ordered, numbering.graph, branch_class, branch_row, branches[TRANSFORMER], conducting)
             unordered = Table(FEEDER, derived)
             ordered["feeders"] = unordered.take(np.argsort(unordered["head_node"], kind="stable"))
+        lnglat = np.stack([ordered["nodes"]["lng"], ordered["nodes"]["lat"]], axis=1)
+        lnglat.flags.writeable = False
+        ordered["nodes"] = ordered["nodes"].with_places(lnglat)
         network = cls(
             name,
             ordered,
@@ -126,6 +130,7 @@ class Network:
             branch_row,
             (branches[0], branches[1], branches[2]),
         )
+        network._cache["lnglat"] = lnglat
         network._cache["mrids"] = MridIndex(list(network.tables.values()), mrid_order)
         return network
 
@@ -220,14 +225,18 @@ class Network:
 
     def branch_column(self, name: str, branches: NDArray[np.integer[Any]] | None = None) -> NDArray[Any]:
         """A column that lines, switches and transformers share, by branch number (all of them by default)."""
-        cached: NDArray[Any] | None = self._cache.get(name)
-        if cached is None:
-            parts = [self.tables[c.table][name] for c in BRANCH_COMPONENTS]
-            cached = np.empty(self.graph.branch_count, dtype=parts[0].dtype)
+        parts = [self.tables[component.table][name] for component in BRANCH_COMPONENTS]
+        count = self.graph.branch_count if branches is None else len(branches)
+        column = np.empty(count, dtype=parts[0].dtype)
+        if branches is None:
             for part, numbers in zip(parts, self.table_branches, strict=True):
-                cached[numbers] = part
-            self._cache[name] = cached
-        return cached if branches is None else cached[branches]
+                column[numbers] = part
+            return column
+        classes, rows = self.branch_class[branches], self.branch_row[branches]
+        for code, part in enumerate(parts):
+            here = np.flatnonzero(classes == code)
+            column[here] = part[rows[here]]
+        return column
 
     @cached_property
     def branch_size(self) -> NDArray[np.float64]:
@@ -252,9 +261,16 @@ class Network:
 
     def conducting(self, switch_open: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 (branches,): phases each branch conducts, given the open phases of each switch row."""
-        mask = self.branch_column("phases") * self.branch_column("in_service")
+        mask = self._phases_in_service.copy()
         mask[self.table_branches[SWITCH_BRANCH]] &= ~switch_open
-        return mask.astype(np.uint8)
+        return mask
+
+    @cached_property
+    def _phases_in_service(self) -> NDArray[np.uint8]:
+        """uint8 (branches,): phases of each branch, none of one that is out of service."""
+        if all(self.tables[component.table]["in_service"].all() for component in BRANCH_COMPONENTS):
+            return self.graph.branch_phases
+        return (self.graph.branch_phases * self.branch_column("in_service")).astype(np.uint8)
 
     @cached_property
     def normal_conducting(self) -> NDArray[np.uint8]:
@@ -334,9 +350,9 @@ class Network:
         return sums[self.consumer_ptr].astype(np.int64)
 
     @cached_property
-    def branch_customers(self) -> NDArray[np.int64]:
-        """int64 (branches,): customers who lose supply, on any of their phases, when the branch alone is taken out."""
-        return exclusive_weight(
+    def branch_customers(self) -> NDArray[np.integer[Any]]:
+        """(branches,): customers who lose supply, on any of their phases, when the branch alone is taken out."""
+        customers = exclusive_weight(
             self.graph,
             self.normal_conducting,
             self.node_sources,
@@ -344,23 +360,28 @@ class Network:
             (self.consumers["phases"] & phases.ABC).astype(np.uint8),
             self.consumer_customers,
         )
+        return narrow(customers)
 
     # --- places -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def node_lnglat(self) -> NDArray[np.float64]:
-        """float64 (nodes, 2): lng and lat in degrees, NaN where not placed."""
-        return np.stack([self.nodes["lng"], self.nodes["lat"]], axis=1)
+        """float64 (nodes, 2): lng and lat in degrees, NaN where not placed; the table's own columns."""
+        lnglat: NDArray[np.float64] | None = self._cache.get("lnglat")
+        if lnglat is None:
+            lnglat = self._cache["lnglat"] = np.stack([self.nodes["lng"], self.nodes["lat"]], axis=1)
+        return lnglat
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """left, bottom, right, top in degrees; None where nothing is placed."""
-        points = np.concatenate([self.node_lnglat, self.line_geometry.coordinates])
-        points = points[~np.isnan(points).any(axis=1)]
-        if len(points) == 0:
+        placed = [_placed(points) for points in (self.node_lnglat, self.line_geometry.coordinates)]
+        placed = [points for points in placed if len(points)]
+        if not placed:
             return None
-        (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
-        return float(left), float(bottom), float(right), float(top)
+        left, bottom = np.min([points.min(axis=0) for points in placed], axis=0).tolist()
+        right, top = np.max([points.max(axis=0) for points in placed], axis=0).tolist()
+        return left, bottom, right, top
 
     @cached_property
     def meters(self) -> Meters:
@@ -383,12 +404,13 @@ class Meters:
     """Features of the `meters` layer, ordered by consumer.
 
     consumer: int32 (meters,), row of `consumers`. usage_point: int32 (meters,), row of `usage_points` or -1.
-    customers: int64 (meters,), the consumer's customers shared out, the first meters taking what does not divide.
+    customers: (meters,), the consumer's customers shared out, the first meters taking what does not divide; in as few
+    bytes as they need.
     """
 
     consumer: NDArray[np.int32]
     usage_point: NDArray[np.int32]
-    customers: NDArray[np.int64]
+    customers: NDArray[np.integer[Any]]
 
     def __len__(self) -> int:
         return len(self.consumer)
@@ -405,7 +427,14 @@ class Meters:
         usage_point[used[consumer] > 0] = np.arange(len(network.usage_points), dtype=np.int32)
         whole = network.consumer_customers[consumer]
         customers = whole // features[consumer] + (nth < whole % features[consumer])
-        return cls(consumer, usage_point, customers.astype(np.int64))
+        if np.array_equal(consumer, network.usage_points["consumer"]):
+            consumer = network.usage_points["consumer"]  # each has one: kept once
+        return cls(consumer, usage_point, narrow(customers))
+
+
+def _placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    missing = np.isnan(points).any(axis=1)
+    return points[~missing] if missing.any() else points
 
 
 REFERENCES = {
