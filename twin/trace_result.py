@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topology.results import Extent, Reason, Trace
 from twin import trace_feeders, trace_files, trace_sums
-from twin.components import ENERGY_SOURCE
+from twin.components import ENERGY_SOURCE, SWITCH_BRANCH
 from twin.elements import geometry, place
 from twin.mrids import Element
 from twin.network import Network
@@ -227,11 +227,19 @@ class TraceResult:
         branches = ends.boundaries[:most]
         mrids = self.network.branch_mrids(branches).tolist()
         reasons = [_REASONS[reason] for reason in ends.boundary_reasons[:most].tolist()]
+        operable = self._operable(branches)
         at = places(branch_lnglat(self.network, branches))
         return [
-            {"mrid": mrid, "reason": reason, "lng": lng, "lat": lat}
-            for mrid, reason, lng, lat in zip(mrids, reasons, *at, strict=True)
+            {"mrid": mrid, "reason": reason, "operable": may, "lng": lng, "lat": lat}
+            for mrid, reason, may, lng, lat in zip(mrids, reasons, operable, *at, strict=True)
         ]
+
+    def _operable(self, branches: NDArray[np.integer[Any]]) -> list[bool]:
+        """Whether each is a switch that may be operated."""
+        network = self.network
+        found = network.branch_class[branches] == SWITCH_BRANCH
+        found[found] = network.operable[network.branch_row[branches[found]]]
+        return found.tolist()
 
     # --- files ------------------------------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ TRACE_SCHEMAS: Mapping[str, Schema] = {
             "by_feeder_left_out": {**COUNT, "description": "how many more feeders there are"},
             "bounds": BOUNDS,
             "sources": array(record({"mrid": TEXT, "node": TEXT, **PLACE})),
-            "boundaries": array(record({"mrid": TEXT, "reason": TEXT, **PLACE})),
+            "boundaries": array(record({"mrid": TEXT, "reason": TEXT, "operable": FLAG, **PLACE})),
             "boundaries_left_out": {
                 **COUNT,
                 "description": "how many more there are, where elements is false",

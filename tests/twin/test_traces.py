@@ -108,3 +108,17 @@ def test_customers_downstream_of_simbench_switches(simbench):
             mrid = str(simbench.switches["mrid"][row])
             result = run(twin.current, TraceRequest("downstream", (mrid,), mode="exclusive"))
             assert result.sums["customers"] == simbench.branch_customers[branch]
+
+
+def test_a_boundary_says_whether_it_may_be_operated():
+    """A locked switch may not, and what is out of service is no switch."""
+    branches = "b1:S-1 b2:1-2 b3:1-3 t4:1-4 c5:1-5"
+    off = {"in_service": [False]}
+    more = {"switches": {"locked": [False, False, True]}, "transformers": off, "lines": off}
+    answer = traced(Twin(draw(branches, opened="b2 b3", more=more)), kind="connected", start=["1"])
+    assert {each["mrid"]: each["operable"] for each in answer["boundaries"]} == {
+        "b2": True,
+        "b3": False,
+        "t4": False,
+        "c5": False,
+    }
