@@ -59,4 +59,7 @@ def inside(folder: Path, name: str) -> Path | None:
     if "\0" in name or "\\" in name:
         return None
     path = (folder / name).resolve()
-    return path if path.is_relative_to(folder) and path.suffix in TYPES and path.is_file() else None
+    try:
+        return path if path.is_relative_to(folder) and path.suffix in TYPES and path.is_file() else None
+    except OSError:  # the name is longer than any file's
+        return None

@@ -72,6 +72,8 @@ def test_the_policy_allows_our_own_origin_and_nothing_inline(
         "/viewer/%2Fetc%2Fpasswd.txt",
         "/viewer/..%5Cviewer-not.js",
         "/viewer/main.mjs%00.js",
+        pytest.param(f"/viewer/{'9' * 300}/main.js", id="a name longer than any file's"),
+        pytest.param(f"/viewer/{'a/' * 3000}main.js", id="a path longer than any file's"),
     ],
 )
 def test_nothing_else_is_served(client: Client, folder: Path, path: str) -> None:
