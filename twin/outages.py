@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from topology.islands import islands
 from twin.components import SWITCH_BRANCH
 from twin.engine import Twin
+from twin.middles import lng_and_lat, middle
 from twin.state import Snapshot
 
 
@@ -20,6 +21,7 @@ class Outage:
 
     id: mrid of its first node. causes: mrids of the switches that are open and normally closed at its live border
     (inside it where no border is live). since: when the last of them moved. bounds: left, bottom, right, top.
+    place: lng, lat of one of its nodes amid the others.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Outage:
     feeders: tuple[str, ...]
     substation: str
     bounds: tuple[float, float, float, float] | None
+    place: tuple[float, float] | None
 
     def to_json(self) -> dict[str, object]:
         """As `GET /api/outages` gives it."""
@@ -44,6 +47,7 @@ class Outage:
             "feeders": list(self.feeders),
             "substation": self.substation or None,
             "bounds": list(self.bounds) if self.bounds else None,
+            **lng_and_lat(self.place),
         }
 
 
@@ -112,4 +116,5 @@ def _outage(state: Snapshot, nodes: NDArray[np.intp], customers: int, causes: li
         tuple(str(network.feeders["name"][row]) for row in feeders[feeders >= 0]),
         substation,
         bounds,
+        middle(points),
     )

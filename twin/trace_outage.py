@@ -13,6 +13,7 @@ from topology.results import Reason
 from twin import phases
 from twin.components import SWITCH_BRANCH
 from twin.events import SwitchOperated
+from twin.middles import lng_and_lat, middle
 from twin.network import Network
 from twin.state import Snapshot
 from twin.trace_elements import codes_of
@@ -130,6 +131,7 @@ def _areas(joined: Snapshot, mask: Masks, hit: NDArray[np.bool_]) -> list[dict[s
             "nodes": int(nodes[each]),
             "customers": int(customers[each]),
             "bounds": None if np.isnan(low[each]).any() else [*low[each].tolist(), *high[each].tolist()],
+            **lng_and_lat(middle(points[first[each] : first[each] + nodes[each]])),
         }
         for each in np.argsort(-customers, kind="stable").tolist()
     ]

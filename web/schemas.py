@@ -174,6 +174,7 @@ SCHEMAS: Mapping[str, Schema] = {
                         "feeders": array(TEXT),
                         "substation": TEXT_OR_NULL,
                         "bounds": BOUNDS,
+                        **PLACE,
                     }
                 )
             ),

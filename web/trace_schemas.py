@@ -56,7 +56,7 @@ CHANGED = record(
         "customers_whole": {**COUNT, "description": "who lose (or gain) all that they have in the other state"},
         "customers_partial": {**COUNT, "description": "who have some phases in both"},
         "feeders": array(record({"mrid": TEXT_OR_NULL, "name": TEXT_OR_NULL, "nodes": COUNT, "customers": COUNT})),
-        "areas": array(record({"id": TEXT, "nodes": COUNT, "customers": COUNT, "bounds": BOUNDS})),
+        "areas": array(record({"id": TEXT, "nodes": COUNT, "customers": COUNT, "bounds": BOUNDS, **PLACE})),
     }
 )
 ADDED: Mapping[str, Schema] = {

@@ -24,6 +24,9 @@ def test_an_area_with_its_cause():
     assert (outage.nodes, outage.customers, outage.causes, outage.since) == (2, 2, ("b3",), at)
     assert outage.id in ("3", "4") and outage.feeders == ("Feeder b1",)
     assert outage.bounds is not None and outage.bounds[0] < outage.bounds[2]
+    nodes = twin.network.nodes
+    assert outage.place in [(nodes["lng"][at], nodes["lat"][at]) for at in map(nodes["mrid"].tolist().index, "34")]
+    assert (outage.to_json()["lng"], outage.to_json()["lat"]) == outage.place
     assert outage.to_json()["cause"] == "b3" and outage.to_json()["substation"] is None
     twin.switch([Operation("b7", True)])
     assert [o.causes for o in outages(twin)] == [("b3",), ("b7",)]  # most customers first

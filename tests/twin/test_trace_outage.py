@@ -43,6 +43,8 @@ def test_what_is_lost(twin):
     assert (lost["nodes"], lost["edges"], lost["customers"], lost["customers_whole"]) == (2, 2, 2, 2)
     assert lost["feeders"] == [{"mrid": "feeder b1", "name": "Feeder b1", "nodes": 2, "customers": 2}]
     (area,) = lost["areas"]
+    left, bottom, right, top = area["bounds"]
+    assert left <= area["lng"] <= right and bottom <= area["lat"] <= top
     assert (area["id"], area["nodes"], area["customers"]) == ("3", 2, 2)
     assert area["bounds"] == pytest.approx([9.003, 52, 9.004, 52])
     assert answer["gained"]["nodes"] == 0 and answer["switches"] == ["b3"] and answer["customers"] == 2
