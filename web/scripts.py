@@ -1,4 +1,8 @@
-"""JavaScript as it is sent: without comments, indentation and other space that means nothing."""
+"""JavaScript as it is sent: without comments, indentation and other space that means nothing.
+
+Own code, as the libraries for Python change texts in templates within templates (rjsmin 1.3 does), and those for Node
+would be needed wherever the viewer is changed.
+"""
 
 from __future__ import annotations
 
