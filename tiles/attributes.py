@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.live import BranchSupply, NodeSupply, Supply, SwitchSupply
-from tiles.mvt import Value
+from tiles.mvt import TextPool, Value
 from twin import phases
 from twin.components import (
     AC_LINE_SEGMENT,
@@ -22,11 +22,13 @@ from twin.components import (
     TRANSFORMER,
     USAGE_POINT,
     Table,
+    is_constant,
 )
 from twin.components import LINE as LINE_BRANCH
 from twin.geometry import LineStrings
 from twin.narrow import narrow
 from twin.network import Network
+from twin.texts import Texts
 
 __all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "Identity", "LayerRows", "Static", "layer_rows"]
 
@@ -88,6 +90,30 @@ class Identity:
             here = np.flatnonzero(which == number)
             texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
         return texts
+
+    def pool(self, column: str, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs]:
+        """The same in UTF-8, and which of these texts is whose, int64 (n,), -1 for an empty one."""
+        if self.which is None:
+            ((table, where),) = self.tables
+            return _pool(table, column, rows if where is None else where[rows])
+        number, pools = np.empty(len(rows), dtype=np.int64), []
+        which, first = self.which[rows], 0
+        for each, (table, where) in enumerate(self.tables):
+            here = np.flatnonzero(which == each)
+            pool, own = _pool(table, column, rows[here] if where is None else where[rows[here]])
+            number[here] = np.where(own < 0, -1, own + first)
+            pools.append(pool)
+            first += len(pool.ptr) - 1
+        return TextPool.joined(pools), number
+
+
+def _pool(table: Table, column: str, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs]:
+    texts = table[column]
+    if is_constant(texts):
+        one = TextPool.of(texts[:1].tolist())
+        return one, np.full(len(rows), 0 if len(one.data) else -1, dtype=np.int64)
+    pool = TextPool(*Texts.of(texts).gather(rows))
+    return pool, np.where(np.diff(pool.ptr) > 0, np.arange(len(rows)), -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,10 +275,12 @@ def _meters(network: Network) -> LayerRows:
 def _meter_identity(network: Network) -> Identity:
     meters = network.meters
     used = meters.usage_point >= 0
-    points = network.usage_points, None if used.all() else meters.usage_point  # where all are, row is row
     if used.all():
-        return Identity((points,))
-    return Identity((points, (network.consumers, meters.consumer)), (~used).view(np.int8))
+        return Identity(((network.usage_points, None),))  # each meter is the usage point of its row
+    consumers = network.consumers, meters.consumer
+    if not used.any():
+        return Identity((consumers,))
+    return Identity(((network.usage_points, meters.usage_point), consumers), (~used).view(np.int8))
 
 
 _LAYERS: dict[str, Callable[[Network], LayerRows]] = {

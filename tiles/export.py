@@ -18,7 +18,7 @@ from tiles.export_files import ExportError, replacing
 from tiles.export_journal import Journal, MadeTile
 from tiles.export_plan import Plan, plan_tiles
 from tiles.export_workers import Address, Make, Workers, available_cores, workers
-from tiles.layers import LAYER_NAMES, NAMES_ZOOM
+from tiles.layers import LAYER_NAMES
 from tiles.mercator import MAX_LATITUDE
 from tiles.source import TileSource, UnknownLayer, UnknownTileset
 from tiles.tilejson import GRID_MINZOOM, TILESETS, ZOOMS
@@ -173,9 +173,6 @@ def _maker(source: TileSource, snapshot: Snapshot, pyramid: Pyramid) -> Make:
     """What makes tiles; all that they share is made now."""
     if "hexes" in pyramid.tilesets:
         source.hexes.supply(snapshot)
-    if pyramid.maxzoom >= NAMES_ZOOM:
-        for layer in source.layers:
-            layer.names()
     if "feeders" in pyramid.tilesets:
         source.feeders.supply(snapshot)
 

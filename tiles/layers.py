@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,7 +21,6 @@ from tiles.mvt import (
     POINT,
     SHARED_UINT,
     TEXT,
-    UUID,
     Columns,
     Geometry,
     Tags,
@@ -45,10 +40,6 @@ __all__ = ["FIELDS", "LAYER_NAMES", "NAMES_ZOOM", "Layer", "Selection", "make_la
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-_AT_ONCE = 1 << 16
-"""Texts that are taken out of a table at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,42 +60,13 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Names:
-    """mrid and name of every entry.
-
-    mrid_kind: TEXT or UUID; that of entry i has number i. name: int32 (entries,), its number in `texts`, -1 for none.
-    """
-
-    mrid_kind: int
-    name: Ints
-    texts: TextPool
-
-
-class NamesLater:
-    """Names, made when first asked for: a million of them are half a second, and no tile below NAMES_ZOOM has any."""
-
-    def __init__(self, make: Callable[[], Names]) -> None:
-        self._make: Callable[[], Names] | None = make
-        self._made: Names | None = None
-        self._lock = Lock()
-
-    def __call__(self) -> Names:
-        """The names; any thread may ask, and one makes them."""
-        if self._made is None:
-            with self._lock:
-                if self._made is None:
-                    assert self._make is not None
-                    self._made, self._make = self._make(), None  # and lets go of what they were made of
-        return self._made
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One layer; every column but length_m is in the order of the index's entries.
 
     tags: what many features share. traced_tags: the same with `flow`, three states for one. combination: (entries,),
     row of the tags. customers: (entries,). length_m: float64 (rows,), by row, not a number where not known, or None.
-    priority: uint8 (entries,), the higher, the sooner it is left out when zoomed out. supply: what changes.
+    priority: uint8 (entries,), the higher, the sooner it is left out when zoomed out. supply: what changes. identity:
+    mrid and name, by row; no tile below NAMES_ZOOM has any.
     """
 
     name: str
@@ -117,7 +79,7 @@ class Layer:
     length_m: Floats | None
     priority: NDArray[np.uint8]
     supply: Supply
-    names: NamesLater
+    identity: Identity
 
     def select(self, tile: TileBox) -> Selection:
         """What the tile and its buffer hold."""
@@ -163,11 +125,12 @@ class Layer:
             kinds.append(DOUBLE)
             values.append(doubles(self.length_m[self.index.row[entries]]))
         if zoom >= NAMES_ZOOM:
-            own = self.names()
+            rows = self.index.row[entries]
+            pools = [self.identity.pool(name, rows) for name in ("mrid", "name")]
             names += ["mrid", "name"]
-            kinds += [own.mrid_kind, TEXT]
-            texts, name = own.texts, own.name[entries].astype(np.int64)
-            values += [entries, np.where(name < 0, ABSENT, name)]
+            kinds += [TEXT, TEXT]
+            texts = TextPool.joined([pool for pool, _ in pools])
+            values += [pools[0][1], np.where(pools[1][1] < 0, ABSENT, pools[1][1] + len(pools[0][0].ptr) - 1)]
         if depth is not None:
             names.append("depth")
             kinds.append(SHARED_UINT)
@@ -203,7 +166,7 @@ def _layer(rows: LayerRows) -> Layer:
         rows.length_m,
         np.broadcast_to(rows.priority[:1], (len(index),)) if alike and len(index) else rows.priority[index.row],
         supply,
-        NamesLater(partial(_names, rows.identity, index.row)),
+        rows.identity,
     )
 
 
@@ -259,36 +222,3 @@ def _with_flow(tags: Tags) -> Tags:
         combinations=np.hstack([tags.combinations, column]),
         states=np.hstack([states, flow[:, None].astype(np.int32)]),
     )
-
-
-def _names(identity: Identity, rows: Ints) -> Names:
-    """Some texts at a time, so that what is made of them on the way is gone without a trace."""
-    parts = [rows[begin : begin + _AT_ONCE] for begin in range(0, len(rows), _AT_ONCE)]
-    uuids = _uuids(identity, parts)
-    pools = [] if uuids is not None else [TextPool.of(identity.texts("mrid", part).tolist()) for part in parts]
-    named = []
-    for part in parts:
-        names = identity.texts("name", part).tolist()
-        named.append(np.fromiter(map(bool, names), np.bool_, len(names)))
-        pools.append(TextPool.of(list(filter(None, names))))
-    given = np.concatenate([np.empty(0, np.bool_), *named])
-    if not given.any():
-        name: Ints = np.broadcast_to(np.int32(-1), (len(rows),))
-    else:
-        first = 0 if uuids is not None else len(rows)
-        name = np.where(given, np.cumsum(given) - 1 + first, -1).astype(np.int32)
-    pool = TextPool.joined(pools)
-    if uuids is None:
-        return Names(TEXT, name, pool)
-    return Names(UUID, name, TextPool(pool.data, pool.ptr, uuids))
-
-
-def _uuids(identity: Identity, parts: list[Ints]) -> NDArray[np.uint8] | None:
-    """uint8 (rows, 16) where every mrid is a UUID in lower case, and there is one."""
-    found = []
-    for part in parts:
-        mrids = identity.texts("mrid", part).tolist()
-        if not all(map(_UUID.fullmatch, mrids)):
-            return None
-        found.append(bytes.fromhex("".join(mrids).replace("-", "")))
-    return np.frombuffer(bytearray(b"".join(found)), dtype=np.uint8).reshape(-1, 16) if found else None

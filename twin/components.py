@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.extras import ExtraError, Extras, extras_of
+from twin.texts import Texts
 
 Kind = Literal["text", "row", "phases", "flag", "count", "real"]
 
@@ -173,7 +174,8 @@ LINE, SWITCH_BRANCH, TRANSFORMER = range(len(BRANCH_COMPONENTS))
 class Table:
     """Columns of equal length, one row an element; columns are NumPy arrays and never change.
 
-    A column of texts, flags or numbers whose values are all the same keeps that one value, repeated by a stride of 0.
+    A column of texts, flags or numbers whose values are all the same keeps that one value, repeated by a stride of 0;
+    texts of a network that are not are `Texts`, which are read like an array.
     `extras` are columns that the class does not declare, by name: what a source says beyond the model.
     """
 
@@ -191,9 +193,14 @@ class Table:
             raise TableError(f"{component.name} has no column {sorted(unknown)[0]!r}")
         self.component = component
         length = _length(component, columns)
-        self._columns: dict[str, NDArray[Any]] = {}
+        self._columns: dict[str, Any] = {}  # arrays, and Texts, which are read like them
         for declared in component.fields:
-            column = _column(component, declared, columns.get(declared.name), length)
+            given = columns.get(declared.name)
+            if isinstance(given, Texts) and declared.kind == "text":
+                _check_mrids(component, declared, given)
+                self._columns[declared.name] = given
+                continue
+            column = _column(component, declared, given, length)
             column.flags.writeable = False
             self._columns[declared.name] = column
         try:
@@ -205,7 +212,8 @@ class Table:
         return len(self._columns["mrid"])
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._columns[name]
+        column: NDArray[Any] = self._columns[name]
+        return column
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -222,6 +230,16 @@ class Table:
         table._columns = {**self._columns, "lng": lnglat[:, 0], "lat": lnglat[:, 1]}
         return table
 
+    def compact(self) -> Table:
+        """The same rows, `mrid` and `name` in as few bytes as they need."""
+        table = copy(self)
+        texts = {name: self._columns[name] for name in ("mrid", "name")}
+        table._columns = {
+            **self._columns,
+            **{name: column if is_constant(column) else Texts.of(column) for name, column in texts.items()},
+        }
+        return table
+
     def with_extras(self, **more: NDArray[Any]) -> Table:
         """The same rows with more extra columns."""
         return Table(self.component, self._columns, {**self.extras, **more})
@@ -233,14 +251,16 @@ class Table:
 
 def among(column: NDArray[Any], values: Iterable[str]) -> NDArray[np.bool_]:
     """bool (rows,): the text is one of the values (np.isin does not know StringDType)."""
-    found = np.zeros(len(column), dtype=np.bool_)
+    column, found = np.asarray(column), np.zeros(len(column), dtype=np.bool_)
     for value in values:
         found |= column == value
     return found
 
 
 def _length(component: Component, columns: Mapping[str, object]) -> int:
-    lengths = {name: len(np.asarray(column)) for name, column in columns.items() if np.ndim(np.asarray(column)) > 0}
+    lengths = {name: len(column) for name, column in columns.items() if isinstance(column, Texts)}
+    plain = {name: np.asarray(column) for name, column in columns.items() if name not in lengths}
+    lengths |= {name: len(column) for name, column in plain.items() if column.ndim > 0}
     if "mrid" not in lengths:
         raise TableError(f"{component.name}: column 'mrid' is missing")
     for name, length in lengths.items():
@@ -259,9 +279,17 @@ def _column(component: Component, declared: Field, given: object, length: int) -
     return np.broadcast_to(column[:1].copy(), (length,)) if len(column) < length or _repeats(column) else column
 
 
+def _check_mrids(component: Component, declared: Field, column: NDArray[Any] | Texts) -> None:
+    if declared.name != "mrid":
+        return
+    empty = np.diff(column.ptr) == 1 if isinstance(column, Texts) else column == ""
+    if empty.any():
+        raise TableError(f"{component.name}.mrid is empty at row {int(np.argmax(empty))}")
+
+
 def is_constant(column: NDArray[Any]) -> bool:
     """Whether a column is known to hold one value, if any."""
-    return column.strides == (0,)
+    return isinstance(column, np.ndarray) and column.strides == (0,)
 
 
 def _repeats(column: NDArray[Any]) -> bool:
@@ -277,10 +305,8 @@ def _taken(column: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any]
 def _checked(component: Component, declared: Field, given: NDArray[Any]) -> NDArray[Any]:
     """A copy in the column's type."""
     column = np.array(given, dtype=_DTYPES[declared.kind])
-    length = len(column)
     if declared.kind == "text":
-        if declared.name == "mrid" and length and (column == "").any():
-            raise TableError(f"{component.name}.mrid is empty at row {int(np.argmax(column == ''))}")
+        _check_mrids(component, declared, column)
         return column
     if declared.kind == "flag":
         return column

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.components import TEXT, Component, Table
+from topology.jit import exercise
+from twin import _kernels_texts
+from twin.components import Component, Table
+from twin.texts import Texts
 
 
 class UnknownMrid(KeyError, ValueError):
@@ -53,18 +56,34 @@ class MridIndex:
         order: `order` of an index of the same tables, which saves the sorting; it is checked.
         """
         self._components = [table.component for table in tables]
-        self._columns = [table["mrid"] for table in tables]
+        self._columns = [Texts.of(table["mrid"]) for table in tables]
         self._starts: list[int] = np.cumsum([0, *map(len, tables)]).tolist()
-        mrids: NDArray[Any] = np.concatenate(self._columns).astype(TEXT)
-        if order is None or not _permutes(order, len(mrids)) or not _ascends(mrids[order]):
-            order = np.argsort(mrids, kind="stable").astype(np.int32)
-            ascending = mrids[order]
-            same = np.flatnonzero(ascending[1:] == ascending[:-1])
-            if len(same):
-                first, second = (self._element(int(order[same[0] + k])) for k in (0, 1))
-                raise DuplicateMrid(str(ascending[same[0]]), first, second)
+        if order is None or not self._ascends(order):
+            order = self._sorted()
         self.order = order
         """int32 (elements,): positions in all tables, one after the other, by ascending mrid."""
+
+    def _sorted(self) -> NDArray[np.int32]:
+        mrids: NDArray[Any] = np.concatenate([column[:] for column in self._columns])
+        order = np.argsort(mrids, kind="stable").astype(np.int32)
+        ascending = mrids[order]
+        same = np.flatnonzero(ascending[1:] == ascending[:-1])
+        if len(same):
+            first, second = (self._element(int(order[same[0] + k])) for k in (0, 1))
+            raise DuplicateMrid(str(ascending[same[0]]), first, second)
+        return order
+
+    def _ascends(self, order: NDArray[np.int32]) -> bool:
+        """Whether these are as many positions as there are, and the texts there grow: so none is there twice."""
+        count = self._starts[-1]
+        if len(order) != count or (count and not 0 <= int(order.min()) <= int(order.max()) < count):
+            return False
+        ends = np.cumsum([0, *(len(column.data) for column in self._columns)])
+        ptr = [column.ptr[:-1] + end for column, end in zip(self._columns, ends, strict=False)]
+        data = np.concatenate([column.data for column in self._columns])
+        order = order.view()
+        order.flags.writeable = False  # compiled once, and not twice
+        return _kernels_texts.ascends(data, np.concatenate([*ptr, ends[-1:]]), order)
 
     def _element(self, position: int) -> Element:
         table = bisect.bisect_right(self._starts, position) - 1
@@ -83,10 +102,8 @@ class MridIndex:
         return self._element(int(self.order[at]))
 
 
-def _permutes(order: NDArray[np.int32], count: int) -> bool:
-    """Whether these are as many positions as there are, and none beyond; that none is twice, ascending texts show."""
-    return len(order) == count and (count == 0 or 0 <= int(order.min()) <= int(order.max()) < count)
-
-
-def _ascends(mrids: NDArray[Any]) -> bool:
-    return bool((mrids[1:] > mrids[:-1]).all())
+@exercise
+def _order_one() -> None:
+    texts, order = Texts.of(["a"]), np.zeros(1, dtype=np.int32)
+    order.flags.writeable = False
+    _kernels_texts.ascends(texts.data.copy(), texts.ptr.astype(np.int64), order)

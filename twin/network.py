@@ -38,6 +38,7 @@ from twin.feeders import Membership, derive, members, substation_transformers
 from twin.geometry import LineStrings
 from twin.mrids import Element, MridIndex
 from twin.narrow import narrow
+from twin.texts import joined
 
 NOT_OPERABLE_KINDS = ("Jumper", "Cut")
 
@@ -121,6 +122,7 @@ class Network:
         lnglat = np.stack([ordered["nodes"]["lng"], ordered["nodes"]["lat"]], axis=1)
         lnglat.flags.writeable = False
         ordered["nodes"] = ordered["nodes"].with_places(lnglat)
+        ordered = {table_name: table.compact() for table_name, table in ordered.items()}
         network = cls(
             name,
             ordered,
@@ -200,7 +202,7 @@ class Network:
             for column_name, column in columns.items():
                 digest.update(column_name.encode())
                 if column.dtype.kind == "T":
-                    digest.update("\0".join(column.tolist()).encode())
+                    digest.update(joined(column)[:-1])  # no NUL behind the last
                 else:
                     digest.update(np.ascontiguousarray(column).view(np.uint8).data)
         digest.update(np.ascontiguousarray(self.line_geometry.offsets).view(np.uint8).data)

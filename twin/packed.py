@@ -13,6 +13,7 @@ from twin.components import COMPONENTS, TEXT, Component, Kind, Table, TableError
 from twin.extras import EXTRA_KINDS, kind_of
 from twin.geometry import LineStrings
 from twin.network import Network, NetworkError
+from twin.texts import Texts, joined
 
 Key = tuple[str, str]
 """Table and column."""
@@ -59,7 +60,7 @@ def _packed(data: bytes) -> bytes:
 
 def _bytes(kind: Kind, column: NDArray[Any]) -> bytes:
     if kind == "text":
-        return "".join(value + "\0" for value in column.tolist()).encode()
+        return bytes(joined(column))
     return column.astype(_DTYPES[kind]).tobytes()
 
 
@@ -74,8 +75,12 @@ def _table(component: Component, columns: Mapping[Key, bytes]) -> Table:
     return Table(component, own, extras)
 
 
-def _column(kind: Kind, packed: bytes) -> NDArray[Any]:
+def _column(kind: Kind, packed: bytes) -> NDArray[Any] | Texts:
     data = isal_zlib.decompress(packed)
     if kind == "text":
-        return np.array(data.decode().split("\0")[:-1], dtype=TEXT)
+        first = data[: data.find(b"\0") + 1]
+        count = len(data) // max(len(first), 1)
+        if count > 1 and data == first * count:
+            return np.broadcast_to(np.array([first[:-1].decode()], dtype=TEXT), (count,))
+        return Texts.parse(data)
     return np.frombuffer(data, _DTYPES[kind])

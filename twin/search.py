@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topology.jit import exercise
-from twin import _kernels_search
-from twin.components import AC_LINE_SEGMENT, CONNECTIVITY_NODE, FEEDER, SUBSTATION, SWITCH, Component
+from twin import _kernels_texts
+from twin.components import AC_LINE_SEGMENT, CONNECTIVITY_NODE, FEEDER, SUBSTATION, SWITCH, Component, is_constant
 from twin.elements import feeder_name, feeder_of, place
 from twin.mrids import Element
 from twin.network import Network
+from twin.texts import Texts
 
 _ORDER = (FEEDER.table, SUBSTATION.table, SWITCH.table, "transformers", AC_LINE_SEGMENT.table, "consumers")
-_AT_ONCE = 1 << 16
-"""Texts folded at once: few enough to be gone without a trace."""
-
 Bytes = NDArray[np.uint8]
 
 
@@ -47,17 +44,15 @@ class Found:
 
 
 class SearchIndex:
-    """Ids and names of every class, folded for comparison: as many bytes as they have letters, and one for each."""
+    """Finds in the ids and names of a network's own tables, and keeps of them only what is beyond ASCII."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._texts: list[tuple[Component, int, list[Bytes]]] = []
+        self._columns: list[tuple[Component, list[_Column]]] = []
         for table in sorted(network.tables.values(), key=lambda t: _rank(t.component)):
-            texts = [_folded(table["mrid"])]
-            names = _folded(table["name"], table["mrid"])
-            if names.any():
-                texts.append(names)
-            self._texts.append((table.component, len(table), texts))
+            named = not (is_constant(table["name"]) and (table["name"][:1] == "").all())
+            columns = [_Column(Texts.of(table[name])) for name in (("mrid", "name") if named else ("mrid",))]
+            self._columns.append((table.component, columns))
 
     def find(self, query: str, limit: int = 10) -> list[Found]:
         """The best `limit` hits; case does not matter, `_` and `-` match a space, an empty query finds nothing."""
@@ -65,8 +60,8 @@ class SearchIndex:
         if not wanted or limit < 1:
             return []
         hits: list[tuple[int, int, int, Component, int]] = []
-        for rank, (component, count, texts) in enumerate(self._texts):
-            for quality, length, row in _hits(wanted, count, texts, limit):
+        for rank, (component, columns) in enumerate(self._columns):
+            for quality, length, row in _hits(wanted, columns, limit):
                 hits.append((quality, rank, length, component, row))
         hits.sort(key=lambda hit: (hit[0], hit[1], hit[2], hit[4]))
         return [self._found(Element(component, row)) for _, _, _, component, row in hits[:limit]]
@@ -84,39 +79,46 @@ def _rank(component: Component) -> int:
     return _ORDER.index(component.table) if component.table in _ORDER else len(_ORDER)
 
 
-def _folded(column: NDArray[Any], known: NDArray[Any] | None = None) -> Bytes:
-    """The folded texts, a NUL after each; nothing of those that are the same as in `known`."""
-    parts = []
-    for begin in range(0, len(column), _AT_ONCE):
-        texts = column[begin : begin + _AT_ONCE]
-        if known is not None:
-            texts = np.where(texts == known[begin : begin + _AT_ONCE], np.array("", dtype=column.dtype), texts)
-        parts.append("".join([_fold(text) + "\0" for text in texts.tolist()]).encode())
-    return np.frombuffer(b"".join(parts), dtype=np.uint8)
-
-
 def _fold(text: str) -> str:
     """Lower case, with `_` and `-` as spaces, so that "mv1 feeder" finds "MV1_Feeder"."""
-    return text.lower().replace("_", " ").replace("-", " ").replace("\0", " ")
+    return text.lower().replace("_", " ").replace("-", " ")
 
 
-def _hits(wanted: str, count: int, texts: list[Bytes], limit: int) -> Iterator[tuple[int, int, int]]:
+_FOLDED = np.frombuffer(_fold(bytes(range(128)).decode()).encode() + bytes(range(128, 256)), dtype=np.uint8)
+"""Of each byte of ASCII the folded one."""
+
+
+class _Column:
+    """Texts as they are, and folded those with letters beyond ASCII, which fold by letter and not by byte."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+        self._rows = np.flatnonzero(_kernels_texts.beyond_ascii(texts.data, texts.ptr))
+        self._folded = Texts.of([_fold(text) for text in texts[self._rows].tolist()])
+
+    def quality(self, wanted: str) -> Bytes:
+        """How well each row matches, uint8 (rows,)."""
+        letters = np.frombuffer(wanted.encode(), dtype=np.uint8)
+        quality = _kernels_texts.match(self.texts.data, self.texts.ptr, _FOLDED, letters)
+        if len(self._rows):
+            quality[self._rows] = _kernels_texts.match(self._folded.data, self._folded.ptr, _FOLDED, letters)
+        return quality
+
+
+def _hits(wanted: str, columns: list[_Column], limit: int) -> Iterator[tuple[int, int, int]]:
     """(quality, length, row) of the best rows of one class."""
-    quality = np.full(count, _kernels_search.NO, dtype=np.uint8)
-    letters = np.frombuffer(wanted.encode(), dtype=np.uint8)
-    for text in texts:
-        _kernels_search.match(text, letters, quality)
-    as_good = np.cumsum(np.bincount(quality, minlength=_kernels_search.NO + 1)[: _kernels_search.NO])
+    quality = np.minimum.reduce([column.quality(wanted) for column in columns])
+    as_good = np.cumsum(np.bincount(quality, minlength=_kernels_texts.NO + 1)[: _kernels_texts.NO])
     enough = int(np.searchsorted(as_good, limit))  # what is worse than that is not among the best
-    rows = np.flatnonzero(quality <= min(enough, _kernels_search.SUBSTRING))
-    lengths = _kernels_search.lengths(texts[0], rows)
+    rows = np.flatnonzero(quality <= min(enough, _kernels_texts.SUBSTRING))
+    mrids = columns[0].texts
+    lengths = _kernels_texts.letters(mrids.data, mrids.ptr, rows)
     for at in np.lexsort((rows, lengths, quality[rows]))[:limit].tolist():
         yield int(quality[rows[at]]), int(lengths[at]), int(rows[at])
 
 
 @exercise
 def _find_one() -> None:
-    letters, quality = np.frombuffer(b"a", dtype=np.uint8), np.zeros(1, dtype=np.uint8)
-    text = np.frombuffer(b"a\0", dtype=np.uint8)
-    _kernels_search.match(text, letters, quality)
-    _kernels_search.lengths(text, np.zeros(1, dtype=np.int64))
+    column = _Column(Texts.of(["a"]))
+    column.quality("a")
+    _kernels_texts.letters(column.texts.data, column.texts.ptr, np.zeros(1, dtype=np.int64))
