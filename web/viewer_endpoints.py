@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.context import Context, context
-from web.files import File, inside, load, packed
-from web.responses import NO_CACHE, encoding_of, etag_matches, etag_of, not_modified
+from web.files import TYPES, File, inside, load, packed
+from web.responses import IMMUTABLE, NO_CACHE, encoding_of, etag_matches, etag_of, not_modified
 
 FOLDER = Path(__file__).resolve().parent / "viewer"
+VERSION = re.compile(r"([0-9a-f]{24})/(.+)")
+"""Before the name of a file: of what all files hold, so that a browser needs to ask for none of them again."""
 
 
 async def index(request: Request) -> Response:
@@ -23,10 +29,16 @@ async def index(request: Request) -> Response:
 
 async def viewer_file(request: Request) -> Response:
     """A file of the viewer."""
-    return await _file(request, request.path_params["path"])
+    path = request.path_params["path"]
+    pinned = VERSION.fullmatch(path)
+    if pinned is None:
+        return await _file(request, path)
+    here = context(request)
+    present = await here.workers.compute(_version, here)
+    return await _file(request, pinned[2], IMMUTABLE if pinned[1] == present else NO_CACHE)
 
 
-async def _file(request: Request, name: str) -> Response:
+async def _file(request: Request, name: str, kept: str = NO_CACHE) -> Response:
     here = context(request)
     path = inside(FOLDER, name)
     if path is None:
@@ -34,7 +46,7 @@ async def _file(request: Request, name: str) -> Response:
     file = await here.workers.compute(_current, here, path)
     encoding = encoding_of(request) if file.packed is not None else "identity"
     etag = etag_of(file.digest, encoding)
-    headers = {"Cache-Control": NO_CACHE, "Vary": "Accept-Encoding", "Content-Security-Policy": _policy(here)}
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding", "Content-Security-Policy": _policy(here)}
     if etag_matches(request.headers.get("if-none-match"), etag):
         return not_modified(etag, headers)
     data = file.plain
@@ -45,18 +57,37 @@ async def _file(request: Request, name: str) -> Response:
 
 def _current(here: Context, path: Path) -> File:
     """The file, read again when it was changed."""
-    status = path.stat()
-    if path.suffix != ".html":
-        return here.files.get((path, status.st_mtime_ns, status.st_size), lambda: load(path))
-    changed = max(status.st_mtime_ns, path.parent.stat().st_mtime_ns)  # the folder's, when modules come or go
-    return here.files.get((path, changed, status.st_size), lambda: _page(path))
+    if path.suffix == ".html":
+        return _page(path, _version(here))
+    return _kept(here, path, path.stat())
 
 
-def _page(path: Path) -> File:
-    """A page that names all our modules, so that a browser fetches them at once and not one import after the other."""
+def _kept(here: Context, path: Path, status: os.stat_result) -> File:
+    return here.files.get((path, status.st_mtime_ns, status.st_size), lambda: load(path))
+
+
+def _version(here: Context) -> str:
+    """A digest of all files that pages use, as they are sent."""
+    digests = (f"{entry.name} {_kept(here, Path(entry.path), entry.stat()).digest}" for entry in _entries(FOLDER))
+    return hashlib.blake2b("\n".join(sorted(digests)).encode(), digest_size=12).hexdigest()
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """The files in a folder and in those below it, pages themselves left out."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _entries(Path(entry.path))
+            elif not entry.name.endswith(".html") and Path(entry.name).suffix in TYPES:
+                yield entry
+
+
+def _page(path: Path, version: str) -> File:
+    """A page whose links name the version, and all our modules: a browser fetches them at once, not one by one."""
     modules = sorted(module.name for module in path.parent.glob("*.js"))
     links = "".join(f'<link rel="modulepreload" href="viewer/{name}" />' for name in modules)
-    return packed(path.read_bytes().replace(b"</head>", links.encode() + b"</head>", 1), path.suffix)
+    whole = path.read_bytes().replace(b"</head>", links.encode() + b"</head>", 1)
+    return packed(re.sub(rb'="viewer/', f'="viewer/{version}/'.encode(), whole), path.suffix)
 
 
 def _policy(here: Context) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -72,6 +73,8 @@ def test_the_policy_allows_our_own_origin_and_nothing_inline(
         "/viewer/%2Fetc%2Fpasswd.txt",
         "/viewer/..%5Cviewer-not.js",
         "/viewer/main.mjs%00.js",
+        "/viewer/0123456789abcdef01234567/",
+        "/viewer/0123456789abcdef01234567/..%2F..%2Fviewer-not.js",
         pytest.param(f"/viewer/{'9' * 300}/main.js", id="a name longer than any file's"),
         pytest.param(f"/viewer/{'a/' * 3000}main.js", id="a path longer than any file's"),
     ],
@@ -101,13 +104,42 @@ def test_without_its_files_there_is_no_viewer(client: Client, folder: Path) -> N
     assert client.get("/").status_code == 404
 
 
+def modules_of(page: str) -> list[str]:
+    """Addresses that a page says it will need."""
+    return re.findall(r'rel="modulepreload" href="([^"]+)"', page)
+
+
 def test_a_page_names_the_modules_that_it_will_need(client: Client, folder: Path) -> None:
     """And those of vendors it names itself."""
     (folder / "index.html").write_text("<!doctype html><head><title>grid</title></head>")
     (folder / "main.js").write_text("import './card.js'")
     first = client.get("/")
-    assert 'rel="modulepreload" href="viewer/main.js"' in first.text and "engine" not in first.text
+    assert [address.rpartition("/")[2] for address in modules_of(first.text)] == ["main.js"]
     (folder / "card.js").write_text("1")
     again = client.get("/", headers={"If-None-Match": first.headers["etag"]})
-    assert 'rel="modulepreload" href="viewer/card.js"' in again.text
+    assert [address.rpartition("/")[2] for address in modules_of(again.text)] == ["card.js", "main.js"]
     assert client.get("/", headers={"If-None-Match": again.headers["etag"]}).status_code == 304
+
+
+def test_files_are_kept_for_as_long_as_none_of_them_changes(client: Client, folder: Path) -> None:
+    (folder / "index.html").write_text('<head><link href="viewer/style.css" /></head><img src="viewer/sign.svg" />')
+    (folder / "main.js").write_text("const zoom = 12;")
+    page = client.get("/")
+    (main,) = modules_of(page.text)
+    version = main.split("/")[1]
+    assert f'href="viewer/{version}/style.css"' in page.text and f'src="viewer/{version}/sign.svg"' in page.text
+    assert page.headers["cache-control"] == "no-cache"
+    for name in ("main.js", "style.css", "vendor/engine.js"):
+        answer = client.get(f"/viewer/{version}/{name}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+        assert answer.content == client.get(f"/viewer/{name}").content
+    (folder / "vendor" / "engine.js").write_text("2")
+    (moved,) = modules_of(client.get("/").text)
+    assert moved != main
+    assert client.get("/" + main).headers["cache-control"] == "no-cache"  # it may be imported by what is kept no more
+    assert client.get("/" + moved).headers["cache-control"] != "no-cache"
+    (folder / "vendor" / "engine.js").write_text("1")
+    assert modules_of(client.get("/").text) == [main]
+    assert client.get(f"/viewer/{version}/none.js").status_code == 404
+    assert client.get(f"/viewer/{version}/build.py").status_code == 404
+    assert client.get(f"/viewer/{version}/../viewer-not.js").status_code == 404

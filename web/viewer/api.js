@@ -2,7 +2,7 @@
 
 import * as view from "./view.js";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("./", document.baseURI); // of the page: our own address holds the version of the scripts
 
 export class ApiError extends Error {
   /** status is 0 where no answer came. */

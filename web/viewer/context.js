@@ -1,6 +1,5 @@
 /** Coasts, borders and names behind the network, from our own server: where on earth it is, with no network at all. */
 
-import { url } from "./api.js";
 import { FONT, isDark } from "./theme.js";
 
 const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
@@ -9,7 +8,7 @@ let features = null;
 
 /** A file of arcs (TopoJSON) as GeoJSON features with their `kind`. */
 async function read() {
-  const { objects, arcs, transform } = await (await fetch(url("viewer/vendor/context.topojson"))).json();
+  const { objects, arcs, transform } = await (await fetch(new URL("vendor/context.topojson", import.meta.url))).json();
   const [width, height] = transform.scale;
   const degrees = ([x, y]) => [x * width, y * height];
   const lines = arcs.map((arc) => {

@@ -74,7 +74,7 @@ export function mapImages({ paper, ink, trace }) {
 function draw(size, paint) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = size * 2;
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true }); // stays in memory, from where it is read at once
   context.scale(2, 2);
   paint(context);
   return context.getImageData(0, 0, size * 2, size * 2);
