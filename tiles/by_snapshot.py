@@ -24,6 +24,11 @@ class BySnapshot(Generic[T]):
         self._made: OrderedDict[int, tuple[Snapshot, T]] = OrderedDict()
         self._lock = Lock()
 
+    def has(self, snapshot: Snapshot) -> bool:
+        """Whether its value is made already."""
+        with self._lock:
+            return id(snapshot) in self._made
+
     def of(self, snapshot: Snapshot) -> T:
         """The value; two threads that ask at once may both make it, and it is the same."""
         with self._lock:

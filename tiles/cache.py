@@ -99,6 +99,13 @@ class TileCache:
         made.set_result(tile)
         return tile
 
+    def put(self, key: TileKey, tile: CachedTile) -> None:
+        """Keeps a tile that was made without asking; where it is there already, that one stays."""
+        with self._lock:
+            self.misses += 1
+            if key not in self._tiles:
+                self._keep(key, tile)
+
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:

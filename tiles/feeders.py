@@ -44,6 +44,8 @@ _MARGIN = 8
 """A tile's buffer, in pixels."""
 _KEPT = 512
 """Tiles."""
+FEW_BYTES = 20_000
+"""Geometry of a tile that is encoded in some tenths of a millisecond."""
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -171,6 +173,12 @@ class Feeders:
             Columns(("feeder", "customers", "customers_out"), (TEXT, SHARED_UINT, SHARED_UINT), columns, shown.names),
             repeat_id=False,
         )
+
+    def at_hand(self, z: int, x: int, y: int, snapshot: Snapshot) -> bool:
+        """Whether a tile only has to be encoded: its feeders, not too many, and the supply in the state are kept."""
+        shown = self._tiles.peek((z, x, y))
+        size = FEW_BYTES + 1 if shown is None else len(shown.geometry.data)
+        return size == 0 or (size <= FEW_BYTES and self._supplies.has(snapshot))
 
     def _cut(self, z: int, x: int, y: int) -> _Shown:
         level, bits = self._levels[z], EXTENT_BITS - _PIXEL_BITS

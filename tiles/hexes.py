@@ -45,6 +45,8 @@ RESOLUTIONS = (0, 1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9)
 FINEST = RESOLUTIONS[-1]
 _KEPT = 512
 """Tiles whose outlines are kept."""
+FEW = 500
+"""Cells of a tile that is encoded in some tenths of a millisecond."""
 
 FIELDS = {
     "h3": "String: H3 cell",
@@ -260,6 +262,12 @@ class HexPyramid:
             Columns(names, (TEXT, *[SHARED_UINT] * 4, *[DOUBLE] * 3), columns, outlines.names),
             repeat_id=False,
         )
+
+    def at_hand(self, z: int, x: int, y: int, snapshot: Snapshot) -> bool:
+        """Whether a tile only has to be encoded: its cells, not too many, and the sums of the state are kept."""
+        outlines = self._outlines.peek((z, x, y))
+        count = FEW + 1 if outlines is None else len(outlines.positions)
+        return count == 0 or (count <= FEW and self._supplies.has(snapshot))
 
     def level(self, z: int) -> HexLevel:
         """The level that tiles of a zoom show."""

@@ -39,7 +39,12 @@ def create_app(twin: Twin, settings: Settings | None = None, together: Together 
         warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
         telling = asyncio.create_task(_tell(context, together)) if together is not None else None
         context.follow()
-        yield {"ready": context.ready, "settings": context.settings, "refused": context.metrics.refused}
+        yield {
+            "ready": context.ready,
+            "at_once": None if context.at_once is None else context.at_once.answer,
+            "settings": context.settings,
+            "refused": context.metrics.refused,
+        }
         if telling is not None:
             telling.cancel()
         context.close()

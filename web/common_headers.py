@@ -10,6 +10,28 @@ COMMON_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", 
 EXPOSED = b"ETag, Gridtwin-Revision, Gridtwin-Left-Out, Link, X-Request-ID"
 READS = (b"GET", b"HEAD")
 
+Fields = list[tuple[bytes, bytes]]
+
+
+def common_headers(settings: Settings, origin: bytes = b"") -> Fields:
+    """Header fields of every answer to a read. origin: of the page that asks, empty where there is none."""
+    return [*COMMON_HEADERS, *_sharing(frozenset(each.encode() for each in settings.cors_origins), origin)]
+
+
+def _sharing(origins: frozenset[bytes], origin: bytes) -> Fields:
+    """Who else may read this answer."""
+    if not origins:
+        return []
+    if b"*" in origins:
+        return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED)]
+    if origin not in origins:
+        return [(b"vary", b"Origin")]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", EXPOSED),
+        (b"vary", b"Origin"),
+    ]
+
 
 class CommonHeaders:
     """ASGI middleware: keeps browsers from guessing types and shared caches from keeping what is private.
@@ -26,7 +48,8 @@ class CommonHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        fields = [*COMMON_HEADERS, *self._sharing(scope)]
+        shared = scope["method"] in ("GET", "HEAD", "OPTIONS")
+        fields = [*COMMON_HEADERS, *(_sharing(self._origins, _field(scope, b"origin")) if shared else ())]
         if scope["method"] == "OPTIONS" and self._is_preflight(scope):
             await send({"type": "http.response.start", "status": 204, "headers": [*fields, *_PREFLIGHT]})
             await send({"type": "http.response.body"})
@@ -39,21 +62,6 @@ class CommonHeaders:
             await send(message)
 
         await self.app(scope, receive, adding)
-
-    def _sharing(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        """Who else may read this answer."""
-        if not self._origins or scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            return []
-        if b"*" in self._origins:
-            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED)]
-        origin = _field(scope, b"origin")
-        if origin not in self._origins:
-            return [(b"vary", b"Origin")]
-        return [
-            (b"access-control-allow-origin", origin),
-            (b"access-control-expose-headers", EXPOSED),
-            (b"vary", b"Origin"),
-        ]
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether a browser asks if a page of an origin that may read may send a request with more headers."""
@@ -76,7 +84,7 @@ def _field(scope: Scope, wanted: bytes) -> bytes:
     return b""
 
 
-def _private(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _private(fields: Fields) -> Fields:
     """For this client alone, whoever it is by header or cookie."""
 
     def kept(name: bytes, value: bytes) -> bytes:

@@ -18,6 +18,8 @@ from twin.search import SearchIndex
 from twin.state import Snapshot
 from twin.traces import TraceRequest, TraceResult, run
 from twin.views import Seen, View, Views
+from web.at_once import AtOnce
+from web.common_headers import common_headers
 from web.errors import Gone
 from web.files import File
 from web.guard import make_access
@@ -54,6 +56,8 @@ class Context:
         self.lineage = lineage(twin)
         self.stream = Stream(twin, settings)
         self.tiles = LiveTiles(twin, settings.cache_bytes)
+        self.common_headers = common_headers(settings)
+        self.at_once = None if self.access else AtOnce(self.tiles, self.ready, self.lineage, self.common_headers)
         self.views = Views(twin)
         self._search: Kept[str, SearchIndex] = Kept(1)
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)

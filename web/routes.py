@@ -21,6 +21,7 @@ from web.ogc_routes import ogc_operations
 from web.openapi import Operation, Parameter
 from web.responses import JSON
 from web.schema_words import COUNT, INSTANT, PHASES, TEXT, choice
+from web.tile_answers import MVT
 from web.trace_parameters import trace_parameters
 
 _SEEN = Parameter("If-None-Match", "ETag of an earlier answer: 304 where nothing changed", TEXT, "header")
@@ -259,7 +260,7 @@ _TILE = Operation(
     tile_endpoints.tile,
     "One vector tile (MVT 2.1); 204 where it is empty.",
     "tiles",
-    {tile_endpoints.MVT: ""},
+    {MVT: ""},
     (
         Parameter("tileset", "grid, hexes or feeders", choice("grid", "hexes", "feeders"), "path"),
         Parameter("z", "zoom", COUNT, "path"),

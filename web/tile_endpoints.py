@@ -16,14 +16,13 @@ from tiles.style import style
 from twin import phases as phase_codes
 from twin.state import Snapshot
 from twin.traces import TraceResult
-from web.common_headers import COMMON_HEADERS
 from web.context import Context, context
 from web.errors import Gone, InvalidValue
 from web.fields import Query, integer
 from web.links import base_url
 from web.live_tiles import Address, Moment
+from web.ready import Ready, target_of
 from web.responses import (
-    IMMUTABLE,
     JSON,
     NO_CACHE,
     body_response,
@@ -34,11 +33,12 @@ from web.responses import (
     not_modified,
     to_json,
 )
+from web.tile_answers import answer_of, described
 from web.tile_parameters import DEFAULT, Asked, tile_parameters
 
-MVT = "application/vnd.mapbox-vector-tile"
 BIG = 100_000
 """Bytes from which uncompressing a tile is work for a thread."""
+_WHOLE = DEFAULT.params()
 
 
 async def tile(request: Request) -> Response:
@@ -52,49 +52,36 @@ async def tile(request: Request) -> Response:
 async def answer(request: Request, address: Address, asked: Asked) -> Response:
     """The tile that lies there, as it is asked for."""
     here = context(request)
-    ready = here.ready.by_target  # taken before the state, so that an answer is never kept beyond it
+    kept = here.ready.by_target  # taken before the state, so that an answer is never kept beyond it
     moment = await _moment(here, asked, address)
     trace = None if asked.trace is None else await here.trace_by_id(asked.trace)
     encoding = encoding_of(request)
-    model = moment.snapshot.network.model
-    params = f"{moment.key}|{asked.params()}"
-    key = TileKey(model, address.tileset, address.z, address.x, address.y, params, moment.changed)
-    etag = etag_of(here.lineage, key, encoding)
-    headers = {
-        "Cache-Control": IMMUTABLE if asked.pinned else NO_CACHE,
-        "Vary": "Accept-Encoding",
-        "Gridtwin-Revision": str(moment.snapshot.revision),
-        "ETag": etag,
-    }
-    if etag_matches(request.headers.get("if-none-match"), etag):
+    key, headers = described(here.lineage, address, moment, asked, encoding)
+    if etag_matches(request.headers.get("if-none-match"), headers["ETag"]):
         here.metrics.tile_cache["not_modified"] += 1
-        return not_modified(etag, headers)
+        return not_modified(headers["ETag"], headers)
     found = await _tile(here, key, moment, asked, trace)
-    response = await _sent(here, found, encoding, headers)
+    response = answer_of(found, headers, None if encoding == "gzip" else await _plain(here, found.data))
     if not here.access and asked.view.is_live and encoding == "gzip" and request.method == "GET":
-        here.ready.add(ready, request, response, COMMON_HEADERS)
+        here.ready.add(kept, target_of(request), Ready.of(request.scope["route"].path, response, here.common_headers))
     return response
 
 
 async def _tile(here: Context, key: TileKey, moment: Moment, asked: Asked, trace: TraceResult | None) -> CachedTile:
     found = here.tiles.cache.get(key)
     here.metrics.tile_cache["miss" if found is None else "hit"] += 1
+    if found is None and asked.params() == _WHOLE:
+        found = here.tiles.at_once(key, moment)
     if found is not None:
         return found
     return await here.workers.compute(here.tiles.make, key, moment, asked, trace)
 
 
-async def _sent(here: Context, found: CachedTile, encoding: str, headers: dict[str, str]) -> Response:
-    if found.left_out:
-        headers["Gridtwin-Left-Out"] = str(found.left_out)
-    if not found.data:
-        return Response(status_code=204, headers=headers)
-    if encoding == "gzip":
-        headers["Content-Encoding"] = "gzip"
-        return Response(found.data, headers=headers, media_type=MVT)
-    if len(found.data) < BIG:
-        return Response(gunzipped(found.data), headers=headers, media_type=MVT)
-    return Response(await here.workers.compute(gunzipped, found.data), headers=headers, media_type=MVT)
+async def _plain(here: Context, data: bytes) -> bytes:
+    """A tile without compression."""
+    if len(data) < BIG:
+        return gunzipped(data) if data else b""
+    return await here.workers.compute(gunzipped, data)
 
 
 def _address(parameters: Mapping[str, str]) -> Address:

@@ -77,3 +77,12 @@ def test_compressing_is_the_same_every_time() -> None:
     assert gzip.decompress(compress(data)) == data
     assert compress(data)[4:8] == bytes(4)  # no time in it
     assert compress(b"") == b""
+
+
+def test_a_tile_may_be_put_there_once() -> None:
+    cache = TileCache(1 << 20)
+    first = CachedTile(b"tile")
+    cache.put(key(1), first)
+    size = cache.size
+    cache.put(key(1), CachedTile(b"tile"))
+    assert cache.get(key(1)) is first and (cache.size, len(cache), cache.misses) == (size, 1, 2)

@@ -254,3 +254,29 @@ def test_the_least_of_networks() -> None:
 def test_the_snapshot_must_be_of_the_same_network(source: TileSource) -> None:
     with pytest.raises(ValueError, match="another network"):
         source.tile("grid", 10, 0, 0, snapshot(town()))
+
+
+def test_a_tile_is_at_hand_where_all_but_the_state_is_kept_and_few(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = TileSource(network)
+    z, x, y = tiles_of_places(network, 9)[0]
+    before, after = snapshot(network), snapshot(network, seed=1)
+    assert not made.at_hand("hexes", z, x, y, before)
+    assert "hexes" not in vars(made)  # and asking makes nothing
+    assert made.tile("hexes", z, x, y, before).data
+    assert made.at_hand("hexes", z, x, y, before)
+    assert not made.at_hand("hexes", z, x, y, after)  # whose sums are not made so far
+    made.tile("hexes", z, x, y, after)
+    assert made.at_hand("hexes", z, x, y, after)
+    assert not made.at_hand("hexes", 9, 0, 0, after)
+    assert not made.tile("hexes", 9, 0, 0, after).data
+    monkeypatch.setattr("tiles.hexes.FEW", 0)
+    assert not made.at_hand("hexes", z, x, y, after)
+    assert made.at_hand("hexes", 9, 0, 0, snapshot(network))  # nothing is in it in any state
+
+
+def test_a_tile_of_elements_is_never_at_hand(source: TileSource, network: Network) -> None:
+    z, x, y = tiles_of_places(network, 14)[0]
+    source.tile("grid", z, x, y, snapshot(network))
+    assert not source.at_hand("grid", z, x, y, snapshot(network))
