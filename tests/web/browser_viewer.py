@@ -32,6 +32,20 @@ SIZES = {"small": (390, 844), "usual": (1280, 800), "large": (1920, 1080)}
 
 Scheme = Literal["light", "dark"]
 
+COUNT_QUESTIONS = """(() => {
+    const ask = window.fetch;
+    window.questions = 0;
+    window.fetch = async (...what) => {
+        window.questions += 1;
+        try {
+            return await ask(...what);
+        } finally {
+            window.questions -= 1;
+        }
+    };
+})()"""
+"""How many of the page's questions the server has not answered yet."""
+
 LINE = "MV3.101 Line 30"
 """A line of a feeder in a town: most of the feeder's customers are behind it."""
 BREAKER = "MV3.101 Switch 144"
@@ -59,6 +73,7 @@ class Viewer:
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self._requested(request.url))
+        self.page.add_init_script(COUNT_QUESTIONS)
 
     def _requested(self, url: str) -> None:
         if not url.startswith((self.base, f"blob:{self.base}", "data:")):
@@ -70,12 +85,12 @@ class Viewer:
         return self.settled()
 
     def settled(self) -> Viewer:
-        """Waits until nothing moves and every tile is drawn."""
+        """Waits until nothing moves, nothing is asked and every tile is drawn, for a while."""
         self.ask("() => { window.calm_since = 0; }")
         self.page.wait_for_function(
             """() => {
                 const {ready, map} = window.gridtwin ?? {};
-                const busy = !ready || (map && (!map.map.loaded() || map.map.isMoving()));
+                const busy = !ready || window.questions || (map && (!map.map.loaded() || map.map.isMoving()));
                 if (busy || !window.calm_since) window.calm_since = performance.now();
                 return !busy && performance.now() - window.calm_since > 300;
             }"""
@@ -115,14 +130,16 @@ class Viewer:
             }"""
         )
 
-    def energized(self, layer: str, row_id: int, *, source: str = "grid") -> int | None:
-        """`energized` of an element as it is drawn now, None where it is not on the screen."""
-        return self.ask(
-            """([source, layer, id]) => {
-                const same = f => f.source === source && f.sourceLayer === layer && f.id === id;
-                return gridtwin.map.map.queryRenderedFeatures().find(same)?.properties.energized ?? null;
+    def until_energized(self, element: dict[str, Any], energized: int) -> None:
+        """Waits until a line is drawn as it is supplied: tiles come some time after the figures."""
+        self.page.wait_for_function(
+            """([id, energized]) => {
+                const {ready, map} = window.gridtwin;
+                if (!ready || !map.map.loaded()) return false;
+                const same = f => f.source === 'grid' && f.sourceLayer === 'lines' && f.id === id;
+                return map.map.queryRenderedFeatures().find(same)?.properties.energized === energized;
             }""",
-            [source, layer, row_id],
+            arg=[element["id"], energized],
         )
 
     def click_map(self, lng: float, lat: float) -> None:

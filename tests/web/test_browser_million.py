@@ -145,9 +145,9 @@ def test_a_switch_shows_in_every_page_and_then_is_history(show: Show, utility: U
     assert f"{utility.behind:,} customers will lose supply" in viewer.confirm("#card")
     for page in (viewer, other):
         wait_for_outages(page.page, 1)
+        page.until_energized(line, 0)
         page.settled()
         assert page.number("#kpi-out") == utility.behind > 50
-        assert page.energized("lines", line["id"]) == 0
     viewer.look(f"generated-{utility.meters}-outage")
     other.page.click("#outages button.row")
     other.settled()
@@ -156,16 +156,28 @@ def test_a_switch_shows_in_every_page_and_then_is_history(show: Show, utility: U
     viewer.page.wait_for_selector("#outages h2:text-is('No outages')")
     wait_for_outages(other.page, 0)
     other.go(*middle(line), 16)
-    assert other.energized("lines", line["id"]) == 2
+    other.until_energized(line, 2)
     head = httpx.get(f"{utility.address}/api/network").json()["revision"]
     past = show().open(near(utility), revision=str(head - 1))
     past.page.wait_for_selector(f"#banner-text:has-text('{head - 1:,}')")
     assert past.number("#kpi-out") == utility.behind
-    assert past.energized("lines", line["id"]) == 0
+    past.until_energized(line, 0)
+    past.page.focus("#time-slider")
+    past.page.keyboard.press("ArrowRight")
+    past.page.wait_for_selector(f"#banner-text:has-text('{head:,}')")
+    past.until_energized(line, 2)
+    past.page.click("#time-back")
+    past.page.wait_for_selector(f"#banner-text:has-text('{head - 1:,}')")
+    past.until_energized(line, 0)
+    past.settled().look(f"generated-{utility.meters}-time")
+    assert past.number("#kpi-out") == utility.behind
+    past.page.click("#time-play")
+    past.page.wait_for_selector(f"#banner-text:has-text('{head:,}')")
+    past.page.wait_for_selector("#time-play[aria-label=Play]")
+    assert past.number("#kpi-out") == 0
     past.page.click("#back-to-live")
     past.page.wait_for_selector("#banner", state="hidden")
-    past.settled()
-    assert past.energized("lines", line["id"]) == 2
+    past.until_energized(line, 2)
 
 
 def test_a_what_if(show: Show, utility: Utility, normal: None) -> None:
@@ -174,12 +186,11 @@ def test_a_what_if(show: Show, utility: Utility, normal: None) -> None:
     viewer.confirm("#card")
     viewer.page.wait_for_selector(f"#whatif-lost:text-is('−{utility.behind:,}')")
     viewer.settled().look(f"generated-{utility.meters}-whatif")
-    assert viewer.energized("lines", utility.line["id"]) == 0
+    viewer.until_energized(utility.line, 0)
     assert httpx.get(f"{utility.address}/api/network").json()["customers_out"] == 0
     viewer.page.click("#back-to-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
-    viewer.settled()
-    assert viewer.energized("lines", utility.line["id"]) == 2
+    viewer.until_energized(utility.line, 2)
     httpx.delete(f"{utility.address}/api/scenarios/{made['id']}").raise_for_status()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Route
 
-from tests.web.browser_viewer import BREAKER, SIZES, TOWN, Show, Viewer, element, middle
+from tests.web.browser_viewer import BREAKER, LINE, SIZES, TOWN, Show, Viewer, element, middle
 
 pytest_plugins = ["tests.web.browser_fixtures"]
 pytestmark = pytest.mark.browser
@@ -52,7 +53,7 @@ def test_a_what_if_from_making_to_deleting(show: Show, address: str, normal: Non
     viewer.look("whatif-lost")
     lost = "gridtwin.map.map.queryRenderedFeatures({layers: ['changes-lost']}).length"
     assert viewer.ask(lost) > 10
-    assert viewer.energized("lines", fed["id"]) == 0
+    viewer.until_energized(fed, 0)
     assert viewer.number("#kpi-out") == customers and viewer.number("#kpi-feeders") == 1
     assert "MV3.101_Feeder8" in viewer.text("#whatif tbody")
     # The network itself is as it was.
@@ -62,8 +63,7 @@ def test_a_what_if_from_making_to_deleting(show: Show, address: str, normal: Non
     assert f"{customers:,} customers back" in suggestion.inner_text()
     suggestion.click()
     viewer.page.wait_for_selector("#whatif-lost:text-is('0')")
-    viewer.settled()
-    assert viewer.ask("!gridtwin.map.map.getLayer('changes-lost')") or viewer.ask(lost) == 0
+    viewer.page.wait_for_function(f"() => !gridtwin.map.map.getLayer('changes-lost') || {lost} === 0")
     assert viewer.page.locator("#whatif .steps li").count() == 2
     assert f"{customers:,} customers without supply" in viewer.confirm("#whatif-undo")
     viewer.page.wait_for_selector(f"#whatif-lost:text-is('−{customers:,}')")
@@ -77,8 +77,7 @@ def test_a_what_if_from_making_to_deleting(show: Show, address: str, normal: Non
 
     viewer.page.click("#back-to-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
-    viewer.settled()
-    assert viewer.energized("lines", fed["id"]) == 2
+    viewer.until_energized(fed, 2)
     assert "scenario=" not in viewer.page.url
     viewer.page.click("#whatif-list .two-step > button")
     viewer.page.click("#whatif-list .sure")
@@ -98,6 +97,57 @@ def test_what_a_what_if_gains_is_drawn_and_counted(show: Show, address: str, nor
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['changes-gained']}).length") > 10
     assert "no customer is affected" in viewer.confirm("#whatif-normal")  # the base was out, this is normal already
     viewer.page.wait_for_selector("#whatif .steps li:nth-child(2)")
+
+
+@pytest.fixture
+def works(address: str, normal: None, no_scenarios: None) -> str:
+    """A what-if in which the breaker is open."""
+    made_here = httpx.post(f"{address}/api/scenarios", json={"name": "Works"}).raise_for_status().json()
+    path = f"{address}/api/scenarios/{made_here['id']}/switching"
+    httpx.post(path, json={"operations": [{"mrid": BREAKER, "open": True}]}).raise_for_status()
+    return str(made_here["id"])
+
+
+def test_only_switches_that_may_be_operated_are_tried(show: Show, works: str) -> None:
+    """Something else that is open, such as a transformer out of service, is no way to restore supply."""
+    tried: list[str] = []
+
+    def with_another(route: Route) -> None:
+        asked = route.request.post_data_json
+        tried.extend(each["mrid"] for each in asked.get("operations", []))
+        answer = route.fetch().json()
+        if asked["kind"] == "connected":
+            other = {"mrid": LINE, "reason": "open", "operable": False, "lng": None, "lat": None}
+            answer["boundaries"].insert(0, other)
+        route.fulfill(json=answer)
+
+    viewer = show()
+    viewer.page.route("**/api/traces", with_another)
+    viewer.open(scenario=works)
+    viewer.page.wait_for_selector("#whatif-suggestions")
+    assert len(tried) > 1 and LINE not in tried
+
+
+def test_what_was_asked_for_a_what_if_is_not_done_live(show: Show, address: str, works: str) -> None:
+    """Buttons of the what-if stand until the live state is read; pressed then, they operate nothing."""
+    revision = httpx.get(f"{address}/api/network").json()["revision"]
+    viewer = show().open(element=BREAKER, scenario=works)
+    viewer.page.wait_for_selector("#whatif-suggestions")
+    viewer.page.click("#card .two-step > button")
+    viewer.page.wait_for_selector("#card .sure")
+    held: list[Route] = []
+    viewer.page.route("**/api/network", lambda route: held.append(route), times=1)
+    viewer.page.click("#back-to-live")
+    viewer.page.wait_for_selector("#banner", state="hidden")
+    viewer.page.click("#whatif-suggestions button")
+    viewer.page.click("#card .sure")
+    viewer.page.wait_for_selector("#notes .error:has-text('nothing was operated')")
+    (route,) = held
+    route.continue_()
+    viewer.page.wait_for_selector("#whatif-name")
+    viewer.page.wait_for_selector("#card .badges:has-text('Closed')")
+    assert httpx.get(f"{address}/api/network").json()["revision"] == revision
+    assert len(httpx.get(f"{address}/api/scenarios/{works}").json()["steps"]) == 1
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
@@ -144,7 +194,7 @@ def test_every_view_at_an_event_of_the_log(show: Show, address: str, history: li
     at_revision(viewer, opened)
     assert f"Open {BREAKER}" in viewer.text("#time-event")
     assert viewer.number("#kpi-out") == customers and viewer.number("#kpi-outages") == 1
-    assert viewer.energized("lines", fed["id"]) == 0
+    viewer.until_energized(fed, 0)
     assert "Open, normally closed" in viewer.text("#card .badges")
     assert viewer.text("#outages time") == "just begun"  # as it was then, not seen from now
     assert "This is the past" in viewer.text("#card .actions")
@@ -159,7 +209,8 @@ def test_every_view_at_an_event_of_the_log(show: Show, address: str, history: li
 
     viewer.page.click("#time-on")
     at_revision(viewer, opened + 1)
-    assert viewer.number("#kpi-out") == 0 and viewer.energized("lines", fed["id"]) == 2
+    assert viewer.number("#kpi-out") == 0
+    viewer.until_energized(fed, 2)
     viewer.page.click("#back-to-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
     assert "revision=" not in viewer.page.url

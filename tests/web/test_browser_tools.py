@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from math import hypot
 from pathlib import Path
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from tests.web.browser_viewer import (
     BREAKER,
     LINE,
+    SIZES,
     TOWN,
     Scheme,
     Show,
@@ -148,6 +151,61 @@ def test_the_strip_of_figures_and_the_list_of_outages_are_the_servers(show: Show
         west, south, east, north = viewer.ask("gridtwin.map.map.getBounds().toArray().flat()")
         assert west < (left + right) / 2 < east and south < (bottom + top) / 2 < north
     viewer.look("outages-large")
+
+
+STORM = 60
+"""Outages at once."""
+MARKS = """() => gridtwin.map.map.queryRenderedFeatures({layers: ['outage-mark']}).map(({properties, geometry}) => {
+    const {x, y} = gridtwin.map.map.project(geometry.coordinates);
+    return {x, y, at: geometry.coordinates, number: properties.point_count ?? 1, customers: properties.customers};
+})"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_marks_of_many_outages_do_not_cover_each_other(show: Show, address: str, normal: None, size: str) -> None:
+    """Near ones are one mark that tells their sum, and falls apart where it is clicked, or chosen by keyboard."""
+    feeders = httpx.get(f"{address}/api/network").json()["feeders"][:STORM]
+    heads = [element(address, feeder["mrid"])["attributes"]["head_mrid"] for feeder in feeders]
+    operations = [{"mrid": head, "open": True} for head in heads]
+    httpx.post(f"{address}/api/switching", json={"operations": operations}).raise_for_status()
+    answer = httpx.get(f"{address}/api/outages").json()
+    viewer = show(size=size).open()
+    wait_for_outages(viewer.page, len(answer["outages"]))
+    viewer.settled().look(f"storm-{size}")
+    marks = viewer.ask(MARKS)
+    assert sum(mark["number"] for mark in marks) == len(answer["outages"]) > STORM / 2
+    assert sum(mark["customers"] for mark in marks) == answer["customers_out"] > 0
+    several = max(marks, key=lambda mark: mark["number"])
+    assert several["number"] > 3
+    for turn in ("click", "keyboard"):
+        zoom = viewer.ask("gridtwin.map.map.getZoom()")
+        if turn == "click":
+            viewer.click_map(*several["at"])
+        else:
+            viewer.go(*several["at"], zoom)
+            viewer.page.focus("#map canvas")
+            viewer.page.keyboard.press("Enter")
+        viewer.page.wait_for_function("zoom => gridtwin.map.map.getZoom() > zoom", arg=zoom)
+        viewer.settled().look(f"storm-{size}-{turn}")
+        marks = viewer.ask(MARKS)
+        assert len(marks) > 1
+        near = [hypot(a["x"] - b["x"], a["y"] - b["y"]) for a, b in combinations(marks, 2)]
+        assert min(near) > 34, marks
+        several = max(marks, key=lambda mark: mark["number"])
+
+
+def test_a_question_stays_while_outages_come_and_go(show: Show, address: str, normal: None) -> None:
+    operated(address, BREAKER, opened=True)
+    viewer = show().open()
+    wait_for_outages(viewer.page, 1)
+    viewer.page.click("#outages .two-step > button")
+    viewer.page.wait_for_selector("#outages .sure:focus")
+    operated(address, OTHER_BREAKER, opened=True)
+    viewer.page.wait_for_selector("#outages h2:text-is('2 outages')")
+    assert viewer.page.is_visible("#outages .sure:focus")
+    viewer.page.keyboard.press("Enter")
+    viewer.page.wait_for_selector("#outages h2:text-is('No outages')")
+    viewer.page.wait_for_selector("#outages .two-step > button:text-is('Back to normal')")
 
 
 def test_findings_are_listed_and_marked_and_lead_there(show: Show, address: str) -> None:
@@ -326,6 +384,8 @@ def test_axe_finds_nothing_serious(show: Show, address: str, normal: None, size:
     )
     for tool in ("tracer", "whatif", "findings"):
         viewer.page.click(f"[data-tool={tool}]")
+    viewer.page.wait_for_selector("#findings-list li")
+    viewer.page.wait_for_selector("#whatif-name, #whatif-leave")
     viewer.page.evaluate("document.getElementById('legend').open = true")
     viewer.page.click("#trace-table summary")
     viewer.page.wait_for_selector(".virtual [role=gridcell]:not(:text-is('…'))")

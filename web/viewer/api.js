@@ -63,9 +63,9 @@ export const feature = (layer, id, model) => seen("api/elements", { layer, id, m
 export const search = (q, limit, signal) => json(url("api/search", { q, limit }), { signal });
 export const findings = () => json(url("api/findings"));
 export const events = (since, limit) => json(url("api/events", { since, limit }));
-export const trace = (kind, start, more = {}) => post("api/traces", { kind, start: [start].flat(), elements: false, ...view.now(), ...more });
-/** What operations would take from whom and give to whom; nothing is operated. */
-export const wouldBe = (operations, more = {}) => post("api/traces", { kind: "outage", operations, elements: false, ...view.now(), ...more });
+export const trace = (kind, start, state = view.now()) => post("api/traces", { kind, start: [start].flat(), elements: false, ...state });
+/** What operations would take from whom and give to whom in a state; nothing is operated. */
+export const wouldBe = (operations, state = view.now()) => post("api/traces", { kind: "outage", operations, elements: false, ...state });
 /** A trace of the fields of its request. */
 export const runTrace = (fields) => post("api/traces", { elements: false, ...view.now(), ...fields });
 /** Elements of a trace from a position on: branches, then nodes. */

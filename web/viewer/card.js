@@ -119,11 +119,13 @@ function operation(card, does) {
   if (view.isPast()) return h("p", { class: "hint" }, "This is the past: switches are operated in the live state or in a what-if.");
   const opening = !card.open;
   const operations = [{ mrid: card.mrid, open: opening }];
+  const seen = view.key();
   return twoStep(`${opening ? "Open" : "Close"} this switch${view.scenario() ? " in the what-if" : ""}`, {
     danger: opening,
     ask: () => before(card, operations),
     run: async () => {
       const request = { operations, expected_revision: does.revision() };
+      if (seen !== view.key()) throw new Error("Another state is shown by now, so nothing was operated. Look again, then decide.");
       try {
         told(await api.operate(request), `${card.name || card.mrid} is ${opening ? "open" : "closed"}`);
       } catch (error) {

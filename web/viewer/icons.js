@@ -30,11 +30,22 @@ const SHAPES = {
   Pin: () => [svg("path", { d: "M9 16C4 10 4 3 9 3s5 7 0 13z", ...stroke }), circle(9, 1.5, solid)],
   Hexagon: () => [svg("path", { d: "M9 2l6 3.5v7L9 16l-6-3.5v-7z", ...solid })],
 };
-const KINDS = { UsagePoint: "EnergyConsumer" };
+const KINDS = { UsagePoint: "EnergyConsumer", Place: "Pin" };
+
+/** How an image grows with the text that lies on it. */
+export const STRETCHED = { "gt-plate": { stretchX: [[14, 18]], stretchY: [[14, 18]], content: [6, 6, 26, 26] } };
 
 /** Images of the overlay, drawn in its colours at two pixels a unit: {name: ImageData}. */
 export function mapImages({ paper, ink, trace }) {
   return {
+    "gt-plate": draw(16, (c) => {
+      c.fillStyle = paper;
+      c.strokeStyle = ink;
+      c.beginPath();
+      c.roundRect(1, 1, 14, 14, 5);
+      c.fill();
+      c.stroke();
+    }),
     "gt-boundary": draw(20, (c) => {
       const shape = new Path2D("M10 2l8 8-8 8-8-8z");
       c.lineWidth = 2.5;

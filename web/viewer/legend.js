@@ -28,7 +28,7 @@ export function show(shown, change) {
       row("meters", sign("EnergyConsumer", "live"), "Meter"),
     ),
     cells(shown.measure),
-    h("ul", { class: "meanings", "aria-label": "Colours" }, colours(shown.colour), h("li", {}, h("span", { class: "swatch trace" }), "Trace"), h("li", {}, end(), "Where it ends")),
+    h("ul", { class: "meanings", "aria-label": "Colours" }, colours(shown.colour), h("li", {}, h("span", { class: "swatch trace" }), "Trace"), h("li", {}, end(), "Where it ends"), h("li", {}, outage(), "Outage and its customers")),
   );
   if (focused) document.querySelector(`#legend [data-part="${focused}"], #legend #${CSS.escape(focused)}`)?.focus();
 }
@@ -48,6 +48,8 @@ const sign = (name, kind, options) => {
 const drawing = (kind, ...shapes) => svg("svg", { viewBox: "0 0 28 18", class: `icon wide ${kind}`, "aria-hidden": "true" }, ...shapes);
 const line = (kind, dash) => drawing(kind, svg("path", { d: "M2 9h24", stroke: "currentColor", "stroke-width": 3, "stroke-dasharray": dash }));
 const end = () => drawing("trace", svg("path", { d: "M14 2l7 7-7 7-7-7zM11 9h6", fill: "none", stroke: "currentColor", "stroke-width": 2 }));
+
+const outage = () => drawing("dead", svg("circle", { cx: 14, cy: 9, r: 8.5, fill: "currentColor" }), svg("path", { d: "M11.5 7 14 5v8m-2.5 0h5", fill: "none", class: "on-dead", "stroke-width": 1.6 }));
 
 /** A line in a colour that no class of the stylesheet has. */
 function swatch(colour, width = 3) {

@@ -122,7 +122,7 @@ async function begin() {
   document.title = `${network.name || "Network"} – gridtwin`;
   outages.figures(network.customers, network.customers_out, null);
   await drawMap(engine, style);
-  search.setUp((result) => selection.select(result.mrid));
+  search.setUp((result) => (result.mrid ? selection.select(result.mrid) : selection.goTo(result)));
   addEventListener("popstate", () => restore({ fly: false }));
   addEventListener("keydown", ({ key, target }) => key === "Escape" && target.tagName !== "INPUT" && (tracer.stop() || selection.unselect()));
   listen({ onEvent, onConnection });

@@ -4,9 +4,8 @@ import * as maplibre from "./vendor/maplibre-gl.mjs";
 import { template } from "./api.js";
 import * as display from "./display.js";
 import { features } from "./findings.js";
-import { brief } from "./format.js";
-import { mapImages } from "./icons.js";
-import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, drawChanges, removeTrace } from "./overlay.js";
+import { STRETCHED, mapImages } from "./icons.js";
+import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, drawChanges, placed, removeTrace } from "./overlay.js";
 import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
 import * as view from "./view.js";
@@ -95,7 +94,7 @@ class NetworkMap {
   _overlay() {
     const colours = theme.overlay();
     for (const [name, image] of Object.entries(mapImages(colours))) {
-      if (!this.map.hasImage(name)) this.map.addImage(name, image, { pixelRatio: 2 });
+      if (!this.map.hasImage(name)) this.map.addImage(name, image, { pixelRatio: 2, ...STRETCHED[name] });
     }
     addOutages(this.map, colours, this._sources().grid);
     addMarks(this.map, colours);
@@ -147,9 +146,17 @@ class NetworkMap {
     return { x: clientWidth / 2, y: clientHeight / 2 };
   }
 
+  /** The outage that is marked there, {id}, or several in one mark, {cluster_id, place}; undefined for none. */
   outageAt(point) {
-    if (!this.map.getLayer("outage-mark")) return null;
-    return this.map.queryRenderedFeatures([point.x, point.y], { layers: ["outage-mark"] })[0]?.properties.id ?? null;
+    if (!this.map.getLayer("outage-mark")) return undefined;
+    const [mark] = this.map.queryRenderedFeatures([point.x, point.y], { layers: ["outage-mark"] });
+    return mark && { ...mark.properties, place: mark.geometry.coordinates };
+  }
+
+  /** Moves to where a mark that stands for several outages falls apart. */
+  async spread({ cluster_id: id, place: [lng, lat] }) {
+    const deepest = await this.map.getSource("outages").getClusterExpansionZoom(id);
+    this.fit([lng, lat, lng, lat], { deepest });
   }
 
   /** Number of the finding that is marked there, null for none. */
@@ -176,12 +183,7 @@ class NetworkMap {
 
   showOutages(outages) {
     this._state.outages = outages;
-    const features = outages.filter((outage) => outage.bounds).map((outage) => {
-      const [left, bottom, right, top] = outage.bounds;
-      const { id, customers } = outage;
-      const geometry = { type: "Point", coordinates: [(left + right) / 2, (bottom + top) / 2] };
-      return { type: "Feature", properties: { id, customers, label: brief(customers) }, geometry };
-    });
+    const features = outages.filter(placed).map(({ id, customers, lng, lat }) => ({ type: "Feature", properties: { id, customers }, geometry: { type: "Point", coordinates: [lng, lat] } }));
     this.map.getSource("outages")?.setData({ type: "FeatureCollection", features });
   }
 
@@ -205,12 +207,13 @@ class NetworkMap {
 
   // --- moving
 
-  /** Brings [left, bottom, right, top] into the part of the map that no panel covers. */
-  fit(bounds, { deepest = CLOSE, shallowest = 0 } = {}) {
+  /** Brings [left, bottom, right, top] into the part of the map that no panel covers; amid: [lng, lat] of what matters most where all would be too small. */
+  fit(bounds, { deepest = CLOSE, shallowest = 0, amid = null } = {}) {
     const camera = this.map.cameraForBounds(toBounds(bounds), { padding: this._room(bounds), maxZoom: deepest });
     if (!camera) return;
-    const zoom = Math.max(camera.zoom, shallowest);
-    this._move({ center: camera.center, zoom });
+    const { center, zoom } = camera;
+    if (amid && zoom < shallowest) this.fit([...amid, ...amid], { deepest: shallowest });
+    else this._move({ center, zoom: Math.max(zoom, shallowest) });
   }
 
   /** Whether bounds are so wide that fitting them shows cells, not elements. */
@@ -325,10 +328,9 @@ function marks(trace) {
     properties: { icon, size },
     geometry: { type: "Point", coordinates: [place.lng, place.lat] },
   });
-  const placed = (places) => places.filter((place) => place.lng !== null);
   const features = [
-    ...placed(trace.boundaries).map((place) => at(place, "gt-boundary", 0.9)),
-    ...placed(trace.sources).map((place) => at(place, "gt-source", 1)),
+    ...trace.boundaries.filter(placed).map((place) => at(place, "gt-boundary", 0.9)),
+    ...trace.sources.filter(placed).map((place) => at(place, "gt-source", 1)),
   ];
   if (trace.start) {
     const [lng, lat] = middle(trace.start);

@@ -5,6 +5,7 @@ import { told } from "./card.js";
 import { $, h, put, twoStep } from "./dom.js";
 import { affected, count, customers, since } from "./format.js";
 import { icon } from "./icons.js";
+import * as view from "./view.js";
 
 const SHOWN = 100;
 
@@ -29,19 +30,25 @@ export const feedersOf = (list) => new Set(list.flatMap((outage) => outage.feede
 /** does: {fly(outage), select(mrid), again()}. operable: whether the network itself is shown, and may be operated. instant: the past one that is shown. */
 export function show(list, does, { operable = true, instant = null } = {}) {
   const rows = list.slice(0, SHOWN).map((outage) => h("li", { "data-outage": outage.id }, row(outage, does, instant)));
+  const asking = operable && $("outages").querySelector(".asking"); // a question stays while outages come and go
+  const focused = document.activeElement;
   put(
     $("outages"),
     h("header", {}, h("h2", {}, list.length ? `${count(list.length)} ${list.length === 1 ? "outage" : "outages"}` : "No outages")),
     list.length ? h("ul", { class: "rows" }, rows) : h("p", { class: "hint" }, "Everybody who is supplied in the normal state is supplied now. Click an element on the map, or search, to trace from it or to operate it."),
     list.length > SHOWN && h("p", { class: "hint" }, `The ${count(list.length - SHOWN)} smallest are not listed.`),
-    operable && twoStep("Back to normal", {
+    asking || (operable && twoStep("Back to normal", {
       ask: async () => ({ text: `Every switch goes back to its normal position: ${affected(await api.operate({ normal: true, dry_run: true }))}.`, label: "Back to normal" }),
       run: async () => {
+        if (!view.isLive()) return; // the list is about to go
         told(await api.operate({ normal: true }), "All switches are in their normal position");
         await does.again();
       },
-    }),
+    })),
   );
+  const at = focused.closest("[data-outage]")?.dataset.outage;
+  if (asking && asking.contains(focused)) focused.focus();
+  else if (at) document.querySelector(`[data-outage="${CSS.escape(at)}"] button`)?.focus();
 }
 
 function row(outage, does, instant) {

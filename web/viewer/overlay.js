@@ -7,6 +7,7 @@ import { count } from "./format.js";
 import { FONT } from "./theme.js";
 import * as view from "./view.js";
 
+export const placed = ({ lng }) => lng !== null;
 export const NOTHING = { type: "FeatureCollection", features: [] };
 const POINTS = ["meters", "transformers", "switches", "substations"];
 const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
@@ -15,12 +16,18 @@ const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 /** Layers of traced elements; a click finds them like those of the network itself. */
 export const TRACE_LAYERS = ["trace-line", ...POINTS.map((layer) => `trace-${layer}`)];
 
-const geojson = () => ({ type: "geojson", data: NOTHING });
+const geojson = (more = {}) => ({ type: "geojson", data: NOTHING, ...more });
 
-/** Marks of the outages, as points in the middle of their bounds, lie above everything; the glow below the lines. */
+const CUSTOMERS = ["get", "customers"];
+const scaled = (by, unit) => ["concat", ["number-format", ["/", CUSTOMERS, by], { locale: "en", "max-fraction-digits": 1 }], unit];
+const BRIEF = ["step", CUSTOMERS, ["to-string", CUSTOMERS], 1000, scaled(1000, "K"), 1e6, scaled(1e6, "M")];
+/** Marks nearer to each other than they are wide become one, with the customers of all and how many it stands for. */
+const TOGETHER = { cluster: true, clusterRadius: 72, clusterMaxZoom: 14, clusterProperties: { customers: ["+", CUSTOMERS] } };
+
+/** Marks of the outages lie above everything, the glow below the lines. */
 export function addOutages(map, colours, grid) {
   context.draw(map, colours);
-  map.addSource("outages", geojson());
+  map.addSource("outages", geojson(TOGETHER));
   const first = map.getStyle().layers.find((layer) => layer["source-layer"] === "lines");
   if (first) {
     map.addLayer(
@@ -37,18 +44,20 @@ export function addOutages(map, colours, grid) {
       first.id,
     );
   }
-  const radius = ["interpolate", ["linear"], ["ln", ["+", 1, ["get", "customers"]]], 0, 10, 10, 24];
+  const many = ["has", "point_count"];
+  const radius = ["interpolate", ["linear"], ["ln", ["+", 1, CUSTOMERS]], 0, ["case", many, 17, 10], 10, 24];
   map.addLayer({
     id: "outage-mark",
     type: "circle",
     source: "outages",
     maxzoom: 15,
+    layout: { "circle-sort-key": CUSTOMERS }, // the largest lie on top
     paint: {
       "circle-radius": radius,
       "circle-color": colours.dead,
       "circle-stroke-color": colours.paper,
       "circle-stroke-width": 2.5,
-      "circle-opacity": byZoom(14, 0.95, 15, 0),
+      "circle-opacity": byZoom(14, 1, 15, 0),
       "circle-stroke-opacity": byZoom(14, 1, 15, 0),
     },
   });
@@ -57,7 +66,14 @@ export function addOutages(map, colours, grid) {
     type: "symbol",
     source: "outages",
     maxzoom: 14.5,
-    layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 11, "text-allow-overlap": true },
+    layout: {
+      "symbol-sort-key": ["-", 0, CUSTOMERS],
+      "text-field": ["case", many, ["format", BRIEF, {}, ["concat", "\n×", ["get", "point_count"]], { "font-scale": 0.85 }], BRIEF],
+      "text-font": FONT,
+      "text-size": 11,
+      "text-line-height": 1.05,
+      "text-padding": 12,
+    },
     paint: { "text-color": colours.onDead },
   });
 }
@@ -219,21 +235,26 @@ export function drawChanges(map, trace, colours) {
     id: "changes-label",
     type: "symbol",
     source: "changes-marks",
-    layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 14, "text-offset": [0, 2.4], "text-allow-overlap": true },
-    paint: {
-      "text-color": ["match", ["get", "kind"], "lost", colours.lost, colours.gained],
-      "text-halo-color": colours.paper,
-      "text-halo-width": 2.5,
+    layout: {
+      "symbol-sort-key": ["-", 0, CUSTOMERS],
+      "text-field": ["get", "label"],
+      "text-font": FONT,
+      "text-size": 14,
+      "text-offset": [0, 2.7],
+      "icon-image": "gt-plate",
+      "icon-text-fit": "both",
+      "icon-text-fit-padding": [1, 7, 1, 7],
     },
+    paint: { "text-color": ["match", ["get", "kind"], "lost", colours.lost, colours.gained] },
   });
 }
 
 function changeMarks(trace) {
   const features = ["lost", "gained"].flatMap((kind) =>
-    trace[kind].areas.filter((area) => area.bounds).map(({ bounds: [left, bottom, right, top], customers }) => ({
+    trace[kind].areas.filter(placed).map(({ lng, lat, customers }) => ({
       type: "Feature",
-      properties: { kind, label: `${kind === "lost" ? "−" : "+"}${count(customers)} ${kind}` },
-      geometry: { type: "Point", coordinates: [(left + right) / 2, (bottom + top) / 2] },
+      properties: { kind, customers, label: `${kind === "lost" ? "−" : "+"}${count(customers)} ${kind}` },
+      geometry: { type: "Point", coordinates: [lng, lat] },
     })),
   );
   return { type: "FeatureCollection", features };

@@ -14,11 +14,14 @@ export function room([left, bottom, right, top] = [0, 0, 1, 1]) {
   const wide = panel.left - map.left;
   const [beside, above] = below ? [0, 0] : size(wide - legend.width, map.height) > size(wide, map.height - legend.height) ? [legend.width, 0] : [0, legend.height];
   const most = (pixels, of) => Math.min(pixels, of * 0.6);
+  // On a small screen the sheet grows with what it tells, and the tools cover the upper edge.
+  const sheet = $("panel").classList.contains("closed") ? panel.height : Math.max(panel.height, parseFloat(getComputedStyle($("panel")).maxHeight) || 0);
+  const tools = $("legend").firstElementChild.getBoundingClientRect().bottom - map.top;
   return {
-    top: margin,
+    top: below ? most(margin / 2 + tools, map.height / 2) : margin,
     left: margin + most(beside, map.width),
     right: margin + (below ? 0 : most(map.right - panel.left, map.width)),
-    bottom: margin + most(below ? map.bottom - panel.top : above, map.height),
+    bottom: margin + most(below ? sheet : above, map.height),
   };
 }
 

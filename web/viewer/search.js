@@ -2,13 +2,22 @@
 
 import * as api from "./api.js";
 import { $, announce, h } from "./dom.js";
-import { className } from "./format.js";
+import { className, place } from "./format.js";
 import { icon } from "./icons.js";
 
 const WAIT_MS = 120;
 const LIMIT = 12;
+const PLACE = /^(-?\d+(?:\.\d+)?)°?\s*([ns]?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)°?\s*([ew]?)$/i;
 
-/** Calls `choose(result)` with what was chosen. */
+/** What "53.64, 11.37" or "53.64 N 11.37 E" means, latitude first; null for anything else. */
+function placeIn(text) {
+  const [, north, south, east, west] = text.match(PLACE) ?? [];
+  const lat = Number(north) * (/s/i.test(south) ? -1 : 1);
+  const lng = Number(east) * (/w/i.test(west) ? -1 : 1);
+  return Math.abs(lat) <= 90 && Math.abs(lng) <= 180 ? { mrid: null, name: place({ lng, lat }), class: "Place", feeder: "", lng, lat } : null;
+}
+
+/** Calls `choose(result)` with what was chosen; a place has no mrid. */
 export function setUp(choose) {
   const input = $("search");
   const list = $("results");
@@ -39,7 +48,8 @@ export function setUp(choose) {
     if (!text) return open(false);
     asking = new AbortController();
     try {
-      show(text, (await api.search(text, LIMIT, asking.signal)).results);
+      const { results: named } = await api.search(text, LIMIT, asking.signal);
+      show(text, [placeIn(text) ?? [], named].flat());
     } catch (error) {
       if (error.name === "AbortError") return;
       results = [];
@@ -50,7 +60,7 @@ export function setUp(choose) {
   function show(text, found) {
     results = found;
     active = -1;
-    if (!found.length) return tell(`Nothing is called “${text}”. Try a part of a name or id, a feeder or a substation.`);
+    if (!found.length) return tell(`Nothing is called “${text}”. Try a part of a name or id, a feeder, a substation, or latitude and longitude.`);
     list.replaceChildren(...found.map((result, row) => option(result, row)));
     open(true);
     announce(`${found.length === LIMIT ? "The best " : ""}${found.length} results`);
@@ -65,7 +75,7 @@ export function setUp(choose) {
 
   function option(result, row) {
     const name = result.name || result.mrid;
-    const where = [result.feeder, name === result.mrid ? "" : result.mrid].filter(Boolean).join(" · ");
+    const where = [result.feeder, name === result.mrid ? "" : (result.mrid ?? "latitude, longitude")].filter(Boolean).join(" · ");
     return h(
       "div",
       { role: "option", id: `result-${row}`, "aria-selected": "false", onclick: () => pick(row) },

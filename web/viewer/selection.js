@@ -67,6 +67,13 @@ export function unselect({ push = true } = {}) {
   if (push) address.write({ element: null });
 }
 
+/** A place without an element: it is marked, and the map goes there. */
+export function goTo({ lng, lat }) {
+  unselect();
+  app.map?.showSelection({ type: "Point", coordinates: [lng, lat] });
+  app.map?.fit([lng, lat, lng, lat]);
+}
+
 /** A click on the map: the one element there, or a list of all. */
 export function clicked({ point }) {
   const found = app.map.at(point);
@@ -75,7 +82,8 @@ export function clicked({ point }) {
   const finding = app.map.findingAt(point);
   if (finding !== null) return findings.choose(finding);
   const outage = app.map.outageAt(point);
-  if (outage) return does.fly(app.outages.find(({ id }) => id === outage));
+  if (outage?.cluster) return quietly(app.map.spread(outage));
+  if (outage) return does.fly(app.outages.find(({ id }) => id === outage.id));
   if (!found.length) return unselect();
   app.picked = null;
   if (found[0].layer === "hexes") {
@@ -108,7 +116,8 @@ async function pickedOne({ layer, id }) {
 }
 
 function closer(point) {
-  app.map.map.flyTo({ center: app.map.map.unproject(point), zoom: 13.5, maxDuration: 1500 });
+  const { lng, lat } = app.map.map.unproject(point);
+  app.map.fit([lng, lat, lng, lat], { deepest: 13.5 });
 }
 
 /** An element as the map knows it: tiles carry mrids only when zoomed in. */

@@ -13,7 +13,7 @@ import * as view from "./view.js";
 import * as whatif from "./whatif.js";
 
 export function flyTo(outage) {
-  if (outage.bounds) app.map?.fit(outage.bounds, { shallowest: 12 });
+  if (outage.bounds) app.map?.fit(outage.bounds, { shallowest: 12, amid: [outage.lng, outage.lat] });
   else notify("This outage has no place on the map: none of its elements has coordinates.");
 }
 
@@ -97,9 +97,13 @@ export function update({ own = false } = {}) {
     while (wanted) {
       const round = wanted;
       wanted = null;
-      await readOutages();
-      await Promise.all([selection.again(round.own), readScenario()]);
-      await tracing.again();
+      try {
+        await readOutages();
+        await Promise.all([selection.again(round.own), readScenario()]);
+        await tracing.again();
+      } catch (error) {
+        if (!wanted) throw error; // else another state is shown by now, which is read next
+      }
     }
   })().finally(() => (updating = null));
   return updating;

@@ -10,7 +10,6 @@ const STEPS = 200;
 let does = null;
 let open = null; // the what-if that is shown, with its steps and comparison
 let others = [];
-let suggested = [];
 
 /** callbacks: {enter(id), leave(), changed(), close(), compare(trace or null), select(mrid)}. */
 export function setUp(callbacks) {
@@ -27,15 +26,12 @@ export async function refresh(areas = []) {
   const found = await api.scenario(id);
   if (view.scenario() !== id) return undefined;
   open = found;
-  suggested = [];
   show();
-  const base = { scenario: undefined, revision: found.base };
   const changed = operations(found.comparison.switches);
-  const [trace, ties] = await Promise.all([changed.length ? api.wouldBe(changed, base) : null, restorations(areas)]);
+  const [trace, ties] = await Promise.all([changed.length ? api.wouldBe(changed, { revision: found.base }) : null, restorations(areas, view.now())]);
   if (view.scenario() !== id || open !== found) return undefined;
   does.compare(trace);
-  suggested = ties;
-  show();
+  put($("whatif-suggested"), suggestions(ties)); // alone, as a question may be open beside it
   return undefined;
 }
 
@@ -47,8 +43,9 @@ async function listed() {
   if (!view.scenario()) show();
 }
 
-/** One step in the what-if that is shown. */
+/** One step in the what-if that is shown: the drawer may still stand when the page has left it. */
 async function step(body) {
+  if (view.scenario() !== open?.id) return;
   await api.operate({ ...body, expected_revision: steps() });
   await does.changed();
 }
@@ -101,9 +98,9 @@ function row({ id, name: called, revision, stale, author }) {
 }
 
 async function forget(id) {
+  if (view.scenario() === id) await does.leave(); // first, so that nobody asks for what is gone
   await api.deleteScenario(id);
-  if (view.scenario() === id) does.leave();
-  else await listed();
+  await listed();
 }
 
 // --- one is shown
@@ -112,7 +109,7 @@ function whole() {
   return [
     supply(),
     feeders(),
-    suggestions(),
+    h("div", { id: "whatif-suggested" }),
     stepList(),
     h(
       "div",
@@ -150,7 +147,7 @@ function feeders() {
   return table("By feeder", ["Feeder", "Lost", "Gained"], rows);
 }
 
-function suggestions() {
+function suggestions(suggested) {
   if (!suggested.length) return null;
   const rows = suggested.slice(0, 5).map(({ mrid, customers: number, operations }) =>
     h(
@@ -184,31 +181,25 @@ function stepList() {
 const AREAS = 3;
 const TIES = 8;
 
-/** [{mrid, customers, operations}], most customers first; areas are outages as the server tells them. */
-async function restorations(areas) {
-  const found = await Promise.all(areas.slice(0, AREAS).map(around));
+/** [{mrid, customers, operations}], most customers first; areas are outages as the server tells them, seen in a state. */
+async function restorations(areas, seen) {
+  const found = await Promise.all(areas.slice(0, AREAS).map((area) => around(area, seen)));
   const best = new Map();
   for (const each of found.flat()) if (!(best.get(each.mrid)?.customers >= each.customers)) best.set(each.mrid, each);
   return [...best.values()].toSorted((a, b) => b.customers - a.customers || (a.mrid < b.mrid ? -1 : 1));
 }
 
-async function around(area) {
-  const { boundaries } = await api.trace("connected", area.id);
-  const causes = new Set(area.causes);
-  const ties = boundaries.filter(({ reason, mrid }) => reason === "open" && !causes.has(mrid)).slice(0, TIES);
-  return (await Promise.all(ties.map(tried))).filter((tie) => tie !== null);
+async function around(area, seen) {
+  const { boundaries } = await api.trace("connected", area.id, seen);
+  if (seen !== view.now()) return [];
+  const ties = boundaries.filter(({ reason, mrid, operable }) => reason === "open" && operable && !area.causes.includes(mrid)).slice(0, TIES);
+  return (await Promise.all(ties.map((tie) => tried(tie, seen)))).filter(({ customers: back }) => back);
 }
 
-/** null where closing it helps nobody, or is not allowed. */
-async function tried({ mrid }) {
+async function tried({ mrid }, seen) {
   const operations = [{ mrid, open: false }];
-  try {
-    const { customers } = (await api.wouldBe(operations)).gained;
-    return customers ? { mrid, customers, operations } : null;
-  } catch (error) {
-    if (error.status === 422 || error.status === 409) return null;
-    throw error;
-  }
+  const { customers: back } = (await api.wouldBe(operations, seen)).gained;
+  return { mrid, customers: back, operations };
 }
 
 /** The operations that lead from the base to the what-if; each position is the phases that are open. */
