@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from twin.elements import card, element_of_feature
+from twin.finding import SEVERITIES
 from twin.outages import outages
 from twin.state import Snapshot
 from twin.summary import summary
-from twin.validation import findings
+from twin.validation import KINDS, findings
 from twin.views import View
 from web.context import Context, read
 from web.errors import Gone
 from web.fields import Query
+from web.links import base_url
 from web.views import view_of
 
 ZOOMS = {"hexes": [0, 12], "grid": [10, 16], "feeders": [0, 10]}
@@ -21,6 +26,8 @@ ZOOMS = {"hexes": [0, 12], "grid": [10, 16], "feeders": [0, 10]}
 
 SEARCH_LIMIT = 100
 LONGEST_QUERY = 200
+FINDINGS_PAGE, FINDINGS_LIMIT = 1_000, 10_000
+"""Findings of a page by default, and at most."""
 
 
 async def network(request: Request) -> Response:
@@ -76,17 +83,31 @@ async def list_outages(request: Request) -> Response:
 
 
 async def list_findings(request: Request) -> Response:
-    """What validation found in the model, errors first."""
-    Query(request.query_params).done()
+    """What validation found in the model, errors first, a page at a time."""
+    query = Query(request.query_params)
+    kind = query.choice("kind", tuple(KINDS), "") if "kind" in query else None
+    severity = query.choice("severity", SEVERITIES, "") if "severity" in query else None
+    after = query.integer("after", 0)
+    limit = query.integer("limit", FINDINGS_PAGE, low=1, high=FINDINGS_LIMIT)
+    query.done()
+    base = base_url(request)
 
     def found(_: Context, now: Snapshot) -> object:
-        each = findings(now.network)
-        counts: dict[str, int] = {}
-        for finding in each:
-            counts[finding.kind] = counts.get(finding.kind, 0) + 1
-        return {"findings": [finding.to_json() for finding in each], "counts": counts}
+        wanted = [
+            finding
+            for finding in findings(now.network)
+            if kind in (None, finding.kind) and severity in (None, finding.severity)
+        ]
+        chosen = {"kind": kind, "severity": severity, "limit": limit, "after": after + limit}
+        following = urlencode({name: value for name, value in chosen.items() if value is not None})
+        return {
+            "findings": [finding.to_json() for finding in wanted[after : after + limit]],
+            "counts": Counter(finding.kind for finding in wanted),
+            "total": len(wanted),
+            "next": f"{base}/api/findings?{following}" if after + limit < len(wanted) else None,
+        }
 
-    return await read(request, found)
+    return await read(request, found, canonical=(kind, severity, after, limit, base))
 
 
 def _only_view(request: Request) -> View:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from twin.finding import SEVERITIES
+from twin.validation import KINDS
 from web import (
     network_endpoints,
     qgis_endpoints,
@@ -110,10 +112,20 @@ _NETWORK = (
         "GET",
         "/api/findings",
         network_endpoints.list_findings,
-        "What is wrong or doubtful in the model, each with a place and a sentence.",
+        "What is wrong or doubtful in the model, each with a place and a sentence: errors first, a page at a time.",
         "network",
         {JSON: "Findings"},
-        (_SEEN,),
+        (
+            Parameter("kind", "only findings of this kind", choice(*KINDS)),
+            Parameter("severity", "only findings of this severity", choice(*SEVERITIES)),
+            Parameter("after", "how many to leave out: those of the pages before; 0 by default", COUNT),
+            Parameter(
+                "limit",
+                f"most findings, 1 to {network_endpoints.FINDINGS_LIMIT}; {network_endpoints.FINDINGS_PAGE} by default",
+                COUNT,
+            ),
+            _SEEN,
+        ),
         problems=(400,),
         also=_UNCHANGED,
     ),

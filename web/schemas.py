@@ -195,6 +195,8 @@ SCHEMAS: Mapping[str, Schema] = {
                 )
             ),
             "counts": COUNTS,
+            "total": COUNT,
+            "next": TEXT_OR_NULL,
         }
     ),
     "Events": record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.web.conftest import LAT, LNG, STEP, Client, Connect, quoted
+from twin.components import AC_LINE_SEGMENT, CONNECTIVITY_NODE, ENERGY_SOURCE, Table
 from twin.engine import Twin
 from twin.network import Network
 
@@ -58,6 +59,11 @@ def test_an_element_by_layer_and_id_is_the_same_card(reader: Client, network: Ne
         ("/api/network?x=1", 400, "x", "1"),
         ("/api/outages?x=1", 400, "x", "1"),
         ("/api/findings?x=1", 400, "x", "1"),
+        ("/api/findings?kind=typo", 400, "kind", "typo"),
+        ("/api/findings?severity=", 400, "severity", ""),
+        ("/api/findings?limit=0", 400, "limit", 0),
+        ("/api/findings?limit=10001", 400, "limit", 10_001),
+        ("/api/findings?after=-1", 400, "after", "-1"),
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong(
@@ -96,7 +102,41 @@ def test_an_outage_names_its_cause(client: Client) -> None:
 
 def test_findings_are_counted_by_kind(reader: Client) -> None:
     told = reader.get("/api/findings").json()
-    assert sum(told["counts"].values()) == len(told["findings"])
+    assert sum(told["counts"].values()) == len(told["findings"]) == told["total"] > 0
+    assert told["next"] is None
+
+
+def test_findings_come_in_pages_and_by_kind_and_severity(connect: Connect) -> None:
+    client = connect(Twin(_faulty()))
+    whole = client.get("/api/findings").json()
+    assert len(whole["counts"]) > 1 and len({finding["severity"] for finding in whole["findings"]}) > 1
+    for name in ("kind", "severity"):
+        for value in {finding[name] for finding in whole["findings"]}:
+            wanted = [finding for finding in whole["findings"] if finding[name] == value]
+            told = client.get(f"/api/findings?{name}={value}").json()
+            assert (told["findings"], told["total"], told["next"]) == (wanted, len(wanted), None)
+            paged, path = [], f"/api/findings?{name}={value}&limit=1"
+            while path is not None:
+                page = client.get(path).json()
+                assert (len(page["findings"]), page["total"], page["counts"]) == (1, len(wanted), told["counts"])
+                paged, path = paged + page["findings"], page["next"]
+            assert paged == wanted
+    beyond = client.get(f"/api/findings?after={whole['total']}").json()
+    assert (beyond["findings"], beyond["total"], beyond["next"]) == ([], whole["total"], None)
+
+
+def _faulty() -> Network:
+    """A source that feeds a line of two voltages, and two islands."""
+    volts = [20e3, 20e3, 10e3, 20e3, 20e3, 20e3, 20e3]
+    tables = {
+        "nodes": Table(CONNECTIVITY_NODE, {"mrid": list("sabcdef"), "nominal_voltage_v": volts}),
+        "lines": Table(
+            AC_LINE_SEGMENT,
+            {"mrid": ["sa", "ab", "cd", "ef"], "node1": [0, 1, 3, 5], "node2": [1, 2, 4, 6]},
+        ),
+        "sources": Table(ENERGY_SOURCE, {"mrid": ["grid"], "node": [0]}),
+    }
+    return Network.from_tables("faulty", tables)
 
 
 @pytest.mark.parametrize("path", ["/api/network", "/api/elements/SW1", "/api/outages", "/api/search?q=SW1"])

@@ -61,7 +61,16 @@ export const outages = () => seen("api/outages");
 export const element = (mrid, signal) => seen(`api/elements/${mrid.split("/").map(encodeURIComponent).join("/")}`, {}, { signal });
 export const feature = (layer, id, model) => seen("api/elements", { layer, id, model });
 export const search = (q, limit, signal) => json(url("api/search", { q, limit }), { signal });
-export const findings = () => json(url("api/findings"));
+/** All findings, page by page. */
+export async function findings() {
+  const found = [];
+  for (let more = true; more; ) {
+    const page = await json(url("api/findings", found.length ? { after: found.length } : {}));
+    found.push(...page.findings);
+    more = page.next;
+  }
+  return found;
+}
 export const events = (since, limit) => json(url("api/events", { since, limit }));
 export const trace = (kind, start, state = view.now()) => post("api/traces", { kind, start: [start].flat(), elements: false, ...state });
 /** What operations would take from whom and give to whom in a state; nothing is operated. */

@@ -20,7 +20,7 @@ export function setUp(callbacks) {
 export async function opened() {
   put($("findings"), header("Findings"), h("p", { class: "hint" }, "Looking through the model…"));
   try {
-    all = (await api.findings()).findings;
+    all = await api.findings();
   } catch (error) {
     put($("findings"), header("Findings"), h("p", { class: "hint" }, error.message));
     return;
