@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,9 @@ MOST_REPLAYED_BYTES = 256 << 10
 
 MOST_UNTOLD = 32
 """Changes that wait to be told, each of which holds two states; from there on the writer waits."""
+
+ASKED_EVERY_S = 1.0
+"""How often at most a client's right to follow is looked at again."""
 
 Stale = Mapping[str, object]
 """Stale tiles as they are sent: ranges of Morton codes by tileset, or `all`."""
@@ -210,12 +214,16 @@ def _not_silently(told: Future[None]) -> None:
 
 
 class EventStream(Response):
-    """The answer to one client: ends when the client goes, reads nothing for too long, or the server stops."""
+    """The answer to one client: ends when the client goes, reads nothing for too long or may no more, or the server
+    stops."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, stream: Stream, settings: Settings, last_seen: int | None) -> None:
-        self._stream, self._settings = stream, settings
+    def __init__(
+        self, stream: Stream, settings: Settings, last_seen: int | None, allowed: Callable[[], bool] = lambda: True
+    ) -> None:
+        """allowed: whether the client may still follow; asked before it is told anything more."""
+        self._stream, self._settings, self._allowed = stream, settings, allowed
         self._subscriber, self._first = stream.subscribe(last_seen)
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
@@ -241,11 +249,16 @@ class EventStream(Response):
 
     async def _tell(self, send: Send) -> None:
         data: bytes | None = b"retry: 2000\n\n" + b"".join(self._first)
+        asked = time.monotonic()
         while data is not None:
             chunk = {"type": "http.response.body", "body": data, "more_body": True}
             async with asyncio.timeout(self._settings.write_timeout_s):
                 await send(chunk)
             data = await self._subscriber.next(self._settings.keep_alive_s)
+            if time.monotonic() - asked >= ASKED_EVERY_S:
+                if not self._allowed():
+                    break
+                asked = time.monotonic()
         await send({"type": "http.response.body", "body": b""})
 
 

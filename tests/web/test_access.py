@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from tests.web.conftest import Client, Connect, Served
 from twin.engine import Twin
+from twin.events import Operation
 from web import cli
 from web.access import SCOPES, AccessError, TokenFile, add_token
 from web.commands.options import login_name
@@ -255,6 +256,62 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
         add_token(tmp_path / "tokens", "two words", "read")
 
 
+# --- open streams ---------------------------------------------------------------------------------------------------
+
+
+def told_until_the_end(served: Served, token: str, then: Callable[[], None]) -> str:
+    """All that a stream tells which ends by itself. then: called when it has begun."""
+    told = ""
+    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(token), timeout=10) as stream:
+        assert stream.status_code == 200
+        for line in stream.iter_lines():
+            told += line + "\n"
+            if line.startswith("event: hello"):
+                then()
+    return told
+
+
+def without_line(path: Path, name: str) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(name)))
+
+
+@pytest.mark.parametrize("silence", [False, True])
+def test_a_stream_ends_with_the_line_of_its_token(
+    twin: Twin,
+    serve: Callable[..., Served],
+    tokens: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    silence: bool,
+) -> None:
+    monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
+    served = serve(twin, token_file=str(tmp_path / "tokens"), keep_alive_s=0.2 if silence else 60.0)
+
+    def end() -> None:
+        without_line(tmp_path / "tokens", "reader")
+        if not silence:
+            twin.switch([Operation("SW1", True)])
+
+    told = told_until_the_end(served, tokens["read"], end)
+    assert "event: revision" not in told and "keep-alive" not in told
+    assert httpx.get(f"{served.url}/api/network", headers=bearer(tokens["operate"])).status_code == 200
+
+
+def test_a_stream_goes_on_as_long_as_its_token_is_good(
+    twin: Twin, serve: Callable[..., Served], tokens: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
+    served = serve(twin, token_file=str(tmp_path / "tokens"), keep_alive_s=0.1)
+    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(tokens["read"]), timeout=10) as stream:
+        lines = stream.iter_lines()
+        for wanted in ("event: hello", ": keep-alive", ": keep-alive"):
+            assert any(line == wanted for line in lines)
+        without_line(tmp_path / "tokens", "adminer")  # another's
+        twin.switch([Operation("SW1", True)])
+        assert any(line == "event: revision" for line in lines)
+
+
 # --- signed tokens --------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +348,25 @@ def test_signed_tokens_are_accepted(signed: Client, twin: Twin, rsa: RSAPrivateK
     assert signed.get("/api/network", headers=bearer(by_ed)).status_code == 200
     assert post(signed, "/api/switching", SWITCH, by_rsa).status_code == 200
     assert list(twin.store.events())[-1].author == "ann"
+
+
+def test_a_stream_ends_when_its_signed_token_expires(
+    twin: Twin,
+    serve: Callable[..., Served],
+    signed: Client,
+    ed: Ed25519PrivateKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("web.signed_tokens.LEEWAY_S", 0)
+    monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
+    keys = signed.app.state.context.settings.jwt_keys
+    served = serve(twin, jwt_keys=keys, jwt_audience=AUDIENCE, jwt_issuer=ISSUER, keep_alive_s=0.2)
+    expires = datetime.now(UTC) + timedelta(seconds=3)
+    token = jwt.encode(claims(scope="read", exp=expires), ed, "EdDSA", {"kid": "e"})
+    assert ": keep-alive" in told_until_the_end(served, token, lambda: None)
+    assert datetime.now(UTC) >= expires.replace(microsecond=0)
+    assert httpx.get(f"{served.url}/api/stream", headers=bearer(token)).status_code == 401
 
 
 Forge = Callable[[RSAPrivateKey], str]
