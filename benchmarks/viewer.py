@@ -54,7 +54,7 @@ DRAGS = 12
 """Of the map by the mouse, each over half a screen."""
 
 WATCH = """(() => {
-    window.measured = {idle: [], long: [], clicked: 0};
+    window.measured = {idle: [], traced: [], long: [], clicked: 0};
     new PerformanceObserver(list => {
         for (const {startTime, duration} of list.getEntries()) measured.long.push({at: startTime, ms: duration});
     }).observe({type: 'longtask', buffered: true});
@@ -62,11 +62,15 @@ WATCH = """(() => {
     const begin = () => {
         const map = window.gridtwin?.map?.map;
         if (!map) return void setTimeout(begin, 1);
-        map.on('idle', () => { if (map.isStyleLoaded()) measured.idle.push(performance.now()); });
+        map.on('idle', () => {
+            if (!map.isStyleLoaded()) return;
+            measured.idle.push(performance.now());
+            if (map.getLayer('trace-line')) measured.traced.push(performance.now());
+        });
     };
     begin();
 })();"""
-"""Notes when the map rests, which tasks were long, and the last click."""
+"""Notes when the map rests, and when with a trace, which tasks were long, and the last click."""
 
 PIXEL = """at => {
     const map = gridtwin.map.map, canvas = map.getCanvas(), gl = canvas.getContext('webgl2');
@@ -200,15 +204,11 @@ def traces(browser: Browser, base: str, starts: list[str], least: int) -> Row:
     with page(browser, base) as viewer:
         for start in starts:
             viewer.open(element=start)
-            viewer.ask("measured.idle.length = 0")
             viewer.page.click("[data-trace=connected]")
             viewer.page.wait_for_selector("#total-customers")
-            viewer.page.wait_for_function(
-                "() => gridtwin.map.map.getLayer('trace-line') && measured.idle.at(-1) > measured.clicked"
-            )
+            viewer.page.wait_for_function("() => measured.traced.length")
             viewer.settled()
-            shown = "at => at > measured.clicked"
-            taken.append(viewer.ask(f"measured.idle.find({shown}) - measured.clicked"))
+            taken.append(viewer.ask("measured.traced[0] - measured.clicked"))
             counts = viewer.ask("gridtwin.trace.result.sums.counts")
             size = sum(counts[name] for name in ("AcLineSegment", "Switch", "PowerTransformer", "ConnectivityNode"))
             if size < least or not viewer.ask(

@@ -1,8 +1,8 @@
 """Every feeder as one feature at every zoom, however far out: drawn, not sampled.
 
-A feeder's lines from 1 kV on (all of them where it has none) are snapped to the pixels of a screen, and what falls on
-the same pixels is there once. So a feeder costs about as many bytes as it has pixels, and one that is smaller than a
-pixel is still one pixel.
+A feeder's lines from 1 kV on (all of them where it has none) are snapped to the pixels of a screen, what falls on the
+same pixels is there once, and steps from pixel to pixel become straight lines where these stay as near. So a feeder
+costs about as many bytes as it has pixels, and one that is smaller than a pixel is still one pixel.
 """
 
 from __future__ import annotations

@@ -18,13 +18,20 @@ from web.files import TYPES, File, inside, load, packed
 from web.responses import IMMUTABLE, NO_CACHE, encoding_of, etag_matches, etag_of, not_modified
 
 FOLDER = Path(__file__).resolve().parent / "viewer"
+OTHER_STATES = ("scenario", "revision", "at")
+"""Parameters of a page that shows another state than the live one."""
+ASKED_FIRST = ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin" for path in ("api/network", "style.json"))
+
 VERSION = re.compile(r"([0-9a-f]{24})/(.+)")
 """Before the name of a file: of what all files hold, so that a browser needs to ask for none of them again."""
 
 
 async def index(request: Request) -> Response:
-    """The viewer."""
-    return await _file(request, "index.html")
+    """The viewer; it asks for the network and its style at once, before its scripts are there, where these are live."""
+    page = await _file(request, "index.html")
+    if not any(name in request.query_params for name in OTHER_STATES):
+        page.headers["Link"] = ASKED_FIRST
+    return page
 
 
 async def viewer_file(request: Request) -> Response:

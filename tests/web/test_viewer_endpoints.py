@@ -121,6 +121,15 @@ def test_a_page_names_the_modules_that_it_will_need(client: Client, folder: Path
     assert client.get("/", headers={"If-None-Match": again.headers["etag"]}).status_code == 304
 
 
+def test_a_page_of_the_live_state_asks_for_the_network_before_its_scripts_run(client: Client, folder: Path) -> None:
+    for path in ("/", "/?element=x"):
+        asked = re.findall(r"<([^>]+)>; rel=preload; as=fetch; crossorigin", client.get(path).headers["link"])
+        assert asked == ["api/network", "style.json"]
+        assert all(client.get("/" + each).status_code == 200 for each in asked)
+    for path in ("/?scenario=s", "/?revision=1", "/?at=2026-01-01T00:00:00Z", "/viewer/style.css"):
+        assert "link" not in client.get(path).headers
+
+
 def test_files_are_kept_for_as_long_as_none_of_them_changes(client: Client, folder: Path) -> None:
     (folder / "index.html").write_text('<head><link href="viewer/style.css" /></head><img src="viewer/sign.svg" />')
     (folder / "main.js").write_text("const zoom = 12;")

@@ -52,6 +52,7 @@ class NetworkMap {
       dragRotate: false,
       pitchWithRotate: false,
       maxPitch: 0,
+      fadeDuration: calm.matches ? 0 : 100, // of labels; while they fade, all is drawn again and again
       // A tile out of view is fetched again (the browser's own cache revalidates it): none comes back with a past state.
       maxTileCacheSize: 0,
     });

@@ -84,7 +84,8 @@ export function addTrace(map, colours, tiles) {
   const above = "far-line";
   const width = byZoom(10, byVoltage(1.2, 2), 13, byVoltage(1.2, 3), 15, byVoltage(2, 5), 17, byVoltage(4.5, 7), 18, byVoltage(7, 9));
   const line = { source: "trace", "source-layer": "lines" };
-  const round = { "line-cap": "round", "line-join": "round" };
+  // Zoomed out there is nothing to be seen of round ends, and they are most of what has to be drawn.
+  const round = { "line-cap": ["step", ["zoom"], "butt", 13, "round"], "line-join": ["step", ["zoom"], "bevel", 13, "round"] };
   const add = (layer) => map.addLayer(layer, above);
   add({ id: "trace-veil", type: "background", paint: { "background-color": colours.paper, "background-opacity": 0.65 } });
   add({
