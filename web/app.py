@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from twin.engine import Twin
+from web import viewer_endpoints
 from web.common_headers import CommonHeaders
 from web.context import Context
 from web.errors import RULES, Located, Overloaded, failed, http_failed, unexpected
@@ -36,7 +37,7 @@ def create_app(twin: Twin, settings: Settings | None = None, together: Together 
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
-        warming = asyncio.create_task(context.workers.compute(context.warm_up))  # requests need not wait for it
+        warming = asyncio.create_task(context.workers.compute(_warm_up, context))  # requests need not wait for it
         telling = asyncio.create_task(_tell(context, together)) if together is not None else None
         context.follow()
         yield {
@@ -68,6 +69,11 @@ def create_app(twin: Twin, settings: Settings | None = None, together: Together 
     app.router.redirect_slashes = False
     app.state.context = context
     return app
+
+
+def _warm_up(context: Context) -> None:
+    viewer_endpoints.warm_up(context)
+    context.warm_up()
 
 
 async def _tell(context: Context, together: Together) -> None:

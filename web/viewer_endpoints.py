@@ -62,6 +62,11 @@ async def _file(request: Request, name: str, kept: str = NO_CACHE) -> Response:
     return Response(data, headers={**headers, "ETag": etag}, media_type=file.media_type)
 
 
+def warm_up(here: Context) -> None:
+    """Shortens and compresses all files, so that the first page has not to wait for it."""
+    _version(here)
+
+
 def _current(here: Context, path: Path) -> File:
     """The file, read again when it was changed."""
     if path.suffix == ".html":
