@@ -99,6 +99,10 @@ class Texts:
         whole: NDArray[Any] = self[:]
         return whole if dtype is None else whole.astype(dtype)
 
+    def copy(self) -> NDArray[Any]:
+        """An array of them, which may be changed."""
+        return self.__array__()
+
     def astype(self, dtype: Any) -> NDArray[Any]:
         """An array of them."""
         return self.__array__(dtype)

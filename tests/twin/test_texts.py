@@ -40,7 +40,7 @@ def test_they_read_like_an_array(seed: int) -> None:
     assert (texts == texts).all() and not (texts != Texts.of(array)).any()
     assert np.unique(texts).tolist() == sorted(set(plain))
     assert np.concatenate([texts, array[:2]]).tolist() == [*plain, *plain[:2]]
-    assert texts.astype(object).tolist() == plain
+    assert texts.astype(object).tolist() == texts.copy().tolist() == plain
     assert bytes(joined(texts)) == bytes(joined(array)) == "".join(text + "\0" for text in plain).encode()
     again = Texts.parse(bytes(joined(texts)))
     assert again.tolist() == plain and again.ptr.dtype == np.int32
