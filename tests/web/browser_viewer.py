@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, TimeoutError
 
 from tests.web.conftest import quoted
 
@@ -27,7 +27,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 SIZES = {"small": (390, 844), "usual": (1280, 800), "large": (1920, 1080)}
 
 Scheme = Literal["light", "dark"]
@@ -87,14 +87,18 @@ class Viewer:
     def settled(self) -> Viewer:
         """Waits until nothing moves, nothing is asked and every tile is drawn, for a while."""
         self.ask("() => { window.calm_since = 0; }")
-        self.page.wait_for_function(
-            """() => {
-                const {ready, map} = window.gridtwin ?? {};
-                const busy = !ready || window.questions || (map && (!map.map.loaded() || map.map.isMoving()));
-                if (busy || !window.calm_since) window.calm_since = performance.now();
-                return !busy && performance.now() - window.calm_since > 300;
-            }"""
-        )
+        try:
+            self.page.wait_for_function(
+                """() => {
+                    const {ready, map} = window.gridtwin ?? {};
+                    const busy = !ready || window.questions || (map && (!map.map.loaded() || map.map.isMoving()));
+                    if (busy || !window.calm_since) window.calm_since = performance.now();
+                    return !busy && performance.now() - window.calm_since > 300;
+                }"""
+            )
+        except TimeoutError:
+            state = "(({ready, map}) => [ready, window.questions, map?.map.loaded(), map?.map.isMoving()])(gridtwin)"
+            raise AssertionError(f"ready, questions, loaded, moving: {self.ask(state)}; {self.errors}") from None
         return self
 
     def look(self, name: str) -> None:

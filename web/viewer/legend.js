@@ -63,7 +63,7 @@ function colours(by) {
     return VOLTAGES.map(([text], number) => h("li", {}, swatch(used[number], 1.5 + 1.5 * number), text));
   }
   if (by === "phase") return PHASES.map(([text], number) => h("li", {}, swatch(some[number]), number < 2 ? `${text} phases` : `phase ${text}`));
-  if (by === "feeder") return h("li", { class: "wide-text" }, "Colours tell neighbouring feeders apart; their names stand at the lines.");
+  if (by === "feeder") return h("li", { class: "wide-text" }, "Feeders take seven colours in turn, so two may share one; closer in, their names stand at the lines.");
   return null;
 }
 

@@ -21,6 +21,7 @@ const geojson = (more = {}) => ({ type: "geojson", data: NOTHING, ...more });
 const CUSTOMERS = ["get", "customers"];
 const scaled = (by, unit) => ["concat", ["number-format", ["/", CUSTOMERS, by], { locale: "en", "max-fraction-digits": 1 }], unit];
 const BRIEF = ["step", CUSTOMERS, ["to-string", CUSTOMERS], 1000, scaled(1000, "K"), 1e6, scaled(1e6, "M")];
+const FADING = byZoom(14.2, 1, 15, 0); // where the elements themselves are seen
 /** Marks nearer to each other than they are wide become one, with the customers of all and how many it stands for. */
 const TOGETHER = { cluster: true, clusterRadius: 72, clusterMaxZoom: 14, clusterProperties: { customers: ["+", CUSTOMERS] } };
 
@@ -57,15 +58,15 @@ export function addOutages(map, colours, grid) {
       "circle-color": colours.dead,
       "circle-stroke-color": colours.paper,
       "circle-stroke-width": 2.5,
-      "circle-opacity": byZoom(14, 1, 15, 0),
-      "circle-stroke-opacity": byZoom(14, 1, 15, 0),
+      "circle-opacity": FADING,
+      "circle-stroke-opacity": FADING,
     },
   });
   map.addLayer({
     id: "outage-label",
     type: "symbol",
     source: "outages",
-    maxzoom: 14.5,
+    maxzoom: 15,
     layout: {
       "symbol-sort-key": ["-", 0, CUSTOMERS],
       "text-field": ["case", many, ["format", BRIEF, {}, ["concat", "\n×", ["get", "point_count"]], { "font-scale": 0.85 }], BRIEF],
@@ -74,7 +75,7 @@ export function addOutages(map, colours, grid) {
       "text-line-height": 1.05,
       "text-padding": 12,
     },
-    paint: { "text-color": colours.onDead },
+    paint: { "text-color": colours.onDead, "text-opacity": FADING },
   });
 }
 
