@@ -62,6 +62,7 @@ bench: install $(STAMPS)/demo $(STAMPS)/test
 	$(BIN)/python -m benchmarks.topology
 	$(BIN)/python -m benchmarks.tiles
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.viewer
 	$(BIN)/python -m benchmarks.postgis
 	$(BIN)/python -m benchmarks.generate --meters 1000000

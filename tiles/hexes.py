@@ -45,6 +45,8 @@ RESOLUTIONS = (0, 1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9)
 FINEST = RESOLUTIONS[-1]
 _KEPT = 512
 """Tiles whose outlines are kept."""
+_AT_ONCE = 1 << 16
+"""Places that are binned at once, so that what Python makes of them on the way stays small."""
 FEW = 500
 """Cells of a tile that is encoded in some tenths of a millisecond."""
 
@@ -333,25 +335,27 @@ def _tags(resolution: int) -> Tags:
 def _cells_at(lnglat: Floats) -> Longs:
     """int64 (n,): the finest cell of each place, 0 where it is not a number."""
     cells = np.zeros(len(lnglat), dtype=np.int64)
-    placed = ~np.isnan(lnglat).any(axis=1)
-    lng, lat = lnglat[placed, 0].tolist(), lnglat[placed, 1].tolist()
-    cells[placed] = np.fromiter(map(h3.latlng_to_cell, lat, lng, repeat(FINEST)), np.int64, len(lng))
+    placed = np.flatnonzero(~np.isnan(lnglat).any(axis=1))
+    for begin in range(0, len(placed), _AT_ONCE):
+        part = placed[begin : begin + _AT_ONCE]
+        lng, lat = lnglat[part, 0].tolist(), lnglat[part, 1].tolist()
+        cells[part] = np.fromiter(map(h3.latlng_to_cell, lat, lng, repeat(FINEST)), np.int64, len(lng))
     return cells
 
 
-def _positions(cells: Longs, wanted: Longs) -> Longs:
+def _positions(cells: Longs, wanted: Longs) -> Ints:
     """Position of each in ascending cells, -1 for none."""
-    return np.where(wanted > 0, np.searchsorted(cells, wanted), -1).astype(np.int64)
+    return np.where(wanted > 0, np.searchsorted(cells, wanted), -1).astype(np.int32)
 
 
-def _counted(position: Longs, weight: Longs, count: int) -> Longs:
+def _counted(position: NDArray[np.integer[Any]], weight: Longs, count: int) -> Longs:
     """Whole-number sums by position; float64 holds them exactly up to 2**53."""
     placed = position >= 0
     sums: Longs = np.bincount(position[placed], weight[placed], minlength=count).astype(np.int64)
     return sums
 
 
-def _summed(position: Longs, weight: Floats, count: int) -> Floats:
+def _summed(position: NDArray[np.integer[Any]], weight: Floats, count: int) -> Floats:
     placed = position >= 0
     sums: Floats = np.bincount(position[placed], weight[placed], minlength=count).astype(np.float64)
     return sums
