@@ -7,7 +7,7 @@ import numpy as np
 from tiles._kernels import Bytes, Ints, Longs, put_varint, varint_size
 from topology.jit import kernel
 
-SHARED_UINT, SINT, DOUBLE, TEXT, UUID = range(5)
+SHARED_UINT, SINT, DOUBLE, TEXT = range(4)
 ABSENT = -(1 << 63)
 """Stands for an attribute that the feature does not have."""
 
@@ -78,26 +78,6 @@ def put_text_value(out: Bytes, at: int, pool: Bytes, begin: int, end: int) -> in
 
 
 @kernel
-def put_uuid_value(out: Bytes, at: int, uuids: Bytes, row: int) -> int:
-    """The same for a UUID kept as 16 bytes, written as lower-case text."""
-    out[at] = 0x22
-    out[at + 1] = 38
-    out[at + 2] = 0x0A
-    out[at + 3] = 36
-    at += 4
-    for i in range(16):
-        if i == 4 or i == 6 or i == 8 or i == 10:
-            out[at] = 45
-            at += 1
-        high = uuids[row, i] >> 4
-        low = uuids[row, i] & 15
-        out[at] = 48 + high if high < 10 else 87 + high
-        out[at + 1] = 48 + low if low < 10 else 87 + low
-        at += 2
-    return at
-
-
-@kernel
 def share_tags(
     combination: Longs, combination_values: Ints, states: Longs, state_values: Ints, value_count: int
 ) -> tuple[Longs, Bytes, Longs, Longs]:
@@ -150,9 +130,7 @@ def own_values_room(columns: Longs, kinds: Longs, text_ptr: Ints | Longs) -> int
     """Bytes that the values of these features need at most."""
     room: int = columns.shape[0] * (12 + 12 * columns.shape[1])
     for c in range(columns.shape[1]):
-        if kinds[c] == UUID:
-            room += columns.shape[0] * 30
-        elif kinds[c] == TEXT:
+        if kinds[c] == TEXT:
             for i in range(columns.shape[0]):
                 text = columns[i, c]
                 if text != ABSENT:
@@ -179,14 +157,13 @@ def encode_features(
     column_keys: Longs,
     text_pool: Bytes,
     text_ptr: Ints | Longs,
-    uuids: Bytes,
 ) -> tuple[Bytes, Bytes]:
     """The features and the values of one MVT layer, each ready to stand in the layer message.
 
     kind: 1 points, 2 lines, 3 polygons. id_key: key of the attribute that repeats the id, -1 for none. ids: (n,).
     shapes: (n,), which of the geometries each has. runs, tags, tag_ptr, shared: from `share_tags`; value_pool,
     value_ptr: those values as they stand in a layer. columns: (n, m) other attributes with their kinds and keys,
-    ABSENT where a feature lacks one; texts are numbers of text_ptr, UUIDs rows of uuids, doubles their bits.
+    ABSENT where a feature lacks one; texts are numbers of text_ptr, doubles their bits.
     """
     count = ids.size
     width = columns.shape[1]
@@ -240,8 +217,6 @@ def encode_features(
             else:
                 if column_kind == DOUBLE:
                     value_at = put_double_value(values, value_at, value)
-                elif column_kind == UUID:
-                    value_at = put_uuid_value(values, value_at, uuids, value)
                 elif column_kind == TEXT:
                     value_at = put_text_value(values, value_at, text_pool, text_ptr[value], text_ptr[value + 1])
                 else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tiles import _kernels_encode
 from tiles._kernels import BUFFER, EXTENT
-from tiles._kernels_encode import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT, UUID
+from tiles._kernels_encode import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT
 from topology.jit import exercise
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "SHARED_UINT",
     "SINT",
     "TEXT",
-    "UUID",
     "Columns",
     "Geometry",
     "Tags",
@@ -92,14 +91,10 @@ class Tags:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextPool:
-    """Texts by number, UTF-8: their bytes, and (texts + 1,) offsets, int32 up to 2 GB and int64 beyond.
-
-    UUIDs apart, uint8 (uuids, 16).
-    """
+    """Texts by number, UTF-8: their bytes, and (texts + 1,) offsets, int32 up to 2 GB and int64 beyond."""
 
     data: Bytes = field(default_factory=lambda: np.empty(0, np.uint8))
     ptr: NDArray[np.int32] | Longs = field(default_factory=lambda: np.zeros(1, np.int32))
-    uuids: Bytes = field(default_factory=lambda: np.empty((0, 16), np.uint8))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextPool:
@@ -115,7 +110,7 @@ class TextPool:
 
     @classmethod
     def joined(cls, pools: Sequence[TextPool]) -> TextPool:
-        """The texts of some pools, one after the other; without UUIDs."""
+        """The texts of some pools, one after the other."""
         if not pools:
             return cls()
         starts = np.cumsum([0, *(len(pool.data) for pool in pools)]).astype(np.int64)
@@ -133,8 +128,8 @@ NO_TEXTS = TextPool()
 class Columns:
     """Attributes of n features that hardly any two share.
 
-    names: (m,). kinds: (m,) of SHARED_UINT (whole numbers that repeat), SINT, DOUBLE (see `doubles`), TEXT (a number
-    of the pool) and UUID (a row of its uuids). values: int64 (n, m), ABSENT where a feature lacks one.
+    names: (m,). kinds: (m,) of SHARED_UINT (whole numbers that repeat), SINT, DOUBLE (see `doubles`) and TEXT (a
+    number of the pool). values: int64 (n, m), ABSENT where a feature lacks one.
     """
 
     names: tuple[str, ...]
@@ -195,7 +190,6 @@ def encode_layer(
         column_keys,
         columns.texts.data,
         columns.texts.ptr,
-        columns.texts.uuids,
     )
     size = len(frame.head) + len(features) + len(frame.foot) + len(values)
     return b"".join([b"\x1a", _varint(size), frame.head, features.data, frame.foot, values.data])

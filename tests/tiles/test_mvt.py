@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tiles import reader
 from tiles import mvt
-from tiles.mvt import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT, UUID, Columns, Geometry, Tags, TextPool, ValuePool
-
-UUIDS = np.arange(64, dtype=np.uint8).reshape(4, 16) * 3
+from tiles.mvt import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT, Columns, Geometry, Tags, TextPool, ValuePool
 
 
 def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
@@ -32,7 +30,6 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
     tags = Tags(("one", "two", "three", "live"), ValuePool.of(values), combinations, states)
     combination, state = random.integers(0, 6, count), random.integers(0, 3, count)
     texts = TextPool.of(["x", "", "y" * 200])
-    texts = TextPool(texts.data, texts.ptr, UUIDS)
     doubles = random.choice([0.0, -0.0, 1.5, -2.0, math.nan, math.inf], count)
     columns = np.stack(
         [
@@ -40,11 +37,10 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
             random.choice([0, -1, 1, -(2**33), ABSENT], count),
             mvt.doubles(doubles),
             random.choice([0, 1, 2, ABSENT], count),
-            random.choice([0, 1, 2, 3, ABSENT], count),
         ],
         axis=1,
     )
-    named = ("uint", "sint", "double", "text", "uuid")
+    named = ("uint", "sint", "double", "text")
     ids = random.permutation(2**33 + np.arange(count)).astype(np.int64)
     data = mvt.encode_layer(
         "layer",
@@ -54,7 +50,7 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
         tags,
         combination,
         state,
-        Columns(named, (SHARED_UINT, SINT, DOUBLE, TEXT, UUID), columns, texts),
+        Columns(named, (SHARED_UINT, SINT, DOUBLE, TEXT), columns, texts),
     )
     features = []
     for row in range(count):
@@ -67,7 +63,6 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
             int(columns[row, 1]),
             float(doubles[row]),
             ["x", "", "y" * 200][max(columns[row, 3], 0)],
-            _uuid(int(max(columns[row, 4], 0))),
         ]
         for name, value, column in zip(named, plain, columns[row], strict=True):
             if column != ABSENT:
@@ -80,11 +75,6 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
 def _zigzag(value: int) -> bytes:
     number = value * 2 if value >= 0 else -2 * value - 1
     return bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
-
-
-def _uuid(row: int) -> str:
-    text = UUIDS[row].tobytes().hex()
-    return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
 
 
 @pytest.mark.parametrize("seed", range(6))
