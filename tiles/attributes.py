@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.live import BranchSupply, NodeSupply, Supply, SwitchSupply
-from tiles.mvt import TextPool, Value
+from tiles.mvt import ABSENT, TextPool, Value
 from twin import phases
 from twin.components import (
     AC_LINE_SEGMENT,
@@ -91,29 +91,34 @@ class Identity:
             texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
         return texts
 
-    def pool(self, column: str, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs]:
-        """The same in UTF-8, and which of these texts is whose, int64 (n,), -1 for an empty one."""
+    def pool(self, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs, Longs]:
+        """Mrids and names of some rows in UTF-8, and which of these texts are whose, int64 (n,), ABSENT if empty."""
         if self.which is None:
             ((table, where),) = self.tables
-            return _pool(table, column, rows if where is None else where[rows])
-        number, pools = np.empty(len(rows), dtype=np.int64), []
+            return _pool(table, rows if where is None else where[rows])
+        numbers, pools = np.empty((2, len(rows)), dtype=np.int64), []
         which, first = self.which[rows], 0
         for each, (table, where) in enumerate(self.tables):
             here = np.flatnonzero(which == each)
-            pool, own = _pool(table, column, rows[here] if where is None else where[rows[here]])
-            number[here] = np.where(own < 0, -1, own + first)
+            pool, *own = _pool(table, rows[here] if where is None else where[rows[here]])
+            for number, of in zip(numbers, own, strict=True):
+                number[here] = np.where(of == ABSENT, ABSENT, of + first)
             pools.append(pool)
             first += len(pool.ptr) - 1
-        return TextPool.joined(pools), number
+        return TextPool.joined(pools), numbers[0], numbers[1]
 
 
-def _pool(table: Table, column: str, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs]:
-    texts = table[column]
-    if is_constant(texts):
-        one = TextPool.of(texts[:1].tolist())
-        return one, np.full(len(rows), 0 if len(one.data) else -1, dtype=np.int64)
-    pool = TextPool(*Texts.of(texts).gather(rows))
-    return pool, np.where(np.diff(pool.ptr) > 0, np.arange(len(rows)), -1)
+def _pool(table: Table, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs, Longs]:
+    (mrids, of_mrids), (names, of_names) = (_texts_of(table[column], rows) for column in ("mrid", "name"))
+    data, ptr, numbers = mrids.gather_both(of_mrids, names, of_names, ABSENT)
+    return TextPool(data, ptr), numbers[: len(rows)], numbers[len(rows) :]
+
+
+def _texts_of(column: NDArray[Any] | Texts, rows: NDArray[np.integer[Any]]) -> tuple[Texts, Longs]:
+    """The texts of a column, and where the rows are in them."""
+    if is_constant(column):
+        return Texts.of(column[:1].tolist()), np.zeros(len(rows), dtype=np.int64)
+    return Texts.of(column), rows.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

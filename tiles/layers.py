@@ -14,7 +14,6 @@ from tiles.attributes import FIELDS, LAYER_NAMES, NAMES_ZOOM, Identity, LayerRow
 from tiles.index import LineIndex, PointIndex, TileBox
 from tiles.live import Supply
 from tiles.mvt import (
-    ABSENT,
     DOUBLE,
     LINE,
     NO_TEXTS,
@@ -24,7 +23,6 @@ from tiles.mvt import (
     Columns,
     Geometry,
     Tags,
-    TextPool,
     Value,
     ValuePool,
     doubles,
@@ -125,12 +123,10 @@ class Layer:
             kinds.append(DOUBLE)
             values.append(doubles(self.length_m[self.index.row[entries]]))
         if zoom >= NAMES_ZOOM:
-            rows = self.index.row[entries]
-            pools = [self.identity.pool(name, rows) for name in ("mrid", "name")]
+            texts, mrids, own_names = self.identity.pool(self.index.row[entries])
             names += ["mrid", "name"]
             kinds += [TEXT, TEXT]
-            texts = TextPool.joined([pool for pool, _ in pools])
-            values += [pools[0][1], np.where(pools[1][1] < 0, ABSENT, pools[1][1] + len(pools[0][0].ptr) - 1)]
+            values += [mrids, own_names]
         if depth is not None:
             names.append("depth")
             kinds.append(SHARED_UINT)

@@ -82,11 +82,25 @@ def whole(store: Path, network: Network) -> Path:
     return path
 
 
+SLOWLY = """
+import time
+from tiles.export_journal import Journal
+from web.cli import main
+add = Journal.add
+def slowly(*chunk):
+    add(*chunk)
+    time.sleep(0.1)
+Journal.add = slowly
+main()
+"""
+"""An export that is not done before somebody looks."""
+
+
 def begun(store: Path, file: Path) -> subprocess.Popen[str]:
     """An export by two processes, in a session of its own, that has made some tiles."""
     words = ["export", str(store), str(file), "--cores", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from web.cli import main; main()", *words],
+        [sys.executable, "-c", SLOWLY, *words],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
