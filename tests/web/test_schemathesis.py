@@ -20,6 +20,7 @@ from tests.web.conftest import Client, tiny_network
 from twin.engine import Twin
 from twin.memory import MemoryStore
 from web.app import create_app
+from web.ogc_parameters import LARGEST_LIMIT
 from web.openapi import Operation
 from web.routes import OPERATIONS
 from web.schema_words import TEXT
@@ -85,6 +86,12 @@ def checks() -> list[Any]:
     return [CHECKS.get_one(name) for name in CHECKS.get_all_names() if name != "positive_data_acceptance"]
 
 
+def above_the_largest_limit(case: schemathesis.Case[Any]) -> bool:
+    """OGC API – Features wants a largest limit named, and more than that answered as if it were that."""
+    limit = str((case.query or {}).get("limit", ""))
+    return case.path.startswith("/ogc/") and limit.isdecimal() and int(limit) > LARGEST_LIMIT
+
+
 def test_what_is_checked() -> None:
     """A new release may call its checks otherwise."""
     wanted = {"not_a_server_error", "status_code_conformance", "content_type_conformance", "negative_data_rejection"}
@@ -132,6 +139,7 @@ def test_answers_fit_the_document(
             answer = client.request(request["method"], request["url"], **sent)
         except httpx.InvalidURL:  # longer than this client sends
             reject()
-        case.validate_response(answer, checks=chosen)
+        allowed = [check for check in chosen if check.__name__ != "negative_data_rejection"]
+        case.validate_response(answer, checks=allowed if above_the_largest_limit(case) else chosen)
 
     ask()
