@@ -287,7 +287,7 @@ def _check_mrids(component: Component, declared: Field, column: NDArray[Any] | T
         raise TableError(f"{component.name}.mrid is empty at row {int(np.argmax(empty))}")
 
 
-def is_constant(column: NDArray[Any]) -> bool:
+def is_constant(column: NDArray[Any] | Texts) -> bool:
     """Whether a column is known to hold one value, if any."""
     return isinstance(column, np.ndarray) and column.strides == (0,)
 
