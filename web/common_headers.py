@@ -13,9 +13,9 @@ READS = (b"GET", b"HEAD")
 Fields = list[tuple[bytes, bytes]]
 
 
-def common_headers(settings: Settings, origin: bytes = b"") -> Fields:
-    """Header fields of every answer to a read. origin: of the page that asks, empty where there is none."""
-    return [*COMMON_HEADERS, *_sharing(frozenset(each.encode() for each in settings.cors_origins), origin)]
+def common_headers(settings: Settings) -> Fields:
+    """Header fields of every answer to a read by no page of another origin."""
+    return [*COMMON_HEADERS, *_sharing(frozenset(each.encode() for each in settings.cors_origins), b"")]
 
 
 def _sharing(origins: frozenset[bytes], origin: bytes) -> Fields:

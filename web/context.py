@@ -61,7 +61,7 @@ class Context:
         self.views = Views(twin)
         self._search: Kept[str, SearchIndex] = Kept(1)
         self._traces: Kept[str, TraceResult] = Kept(settings.cached_traces)
-        self.files: Kept[tuple[Path, int, int], File] = Kept(KEPT_FILES)
+        self.files: Kept[tuple[Path, int, int | str], File] = Kept(KEPT_FILES)
         self._unsubscribe = twin.subscribe(self._changed)
         self.follower = Follower(twin) if twin.store.shared else None
 

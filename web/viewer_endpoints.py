@@ -36,21 +36,18 @@ async def index(request: Request) -> Response:
 
 async def viewer_file(request: Request) -> Response:
     """A file of the viewer."""
-    path = request.path_params["path"]
-    pinned = VERSION.fullmatch(path)
+    pinned = VERSION.fullmatch(request.path_params["path"])
     if pinned is None:
-        return await _file(request, path)
-    here = context(request)
-    present = await here.workers.compute(_version, here)
-    return await _file(request, pinned[2], IMMUTABLE if pinned[1] == present else NO_CACHE)
+        return await _file(request, request.path_params["path"])
+    return await _file(request, pinned[2], pinned[1])
 
 
-async def _file(request: Request, name: str, kept: str = NO_CACHE) -> Response:
+async def _file(request: Request, name: str, version: str = "") -> Response:
     here = context(request)
     path = inside(FOLDER, name)
     if path is None:
         raise HTTPException(404)
-    file = await here.workers.compute(_current, here, path)
+    file, kept = await here.workers.compute(_current, here, path, version)
     encoding = encoding_of(request) if file.packed is not None else "identity"
     etag = etag_of(file.digest, encoding)
     headers = {"Cache-Control": kept, "Vary": "Accept-Encoding", "Content-Security-Policy": _policy(here)}
@@ -67,11 +64,14 @@ def warm_up(here: Context) -> None:
     _version(here)
 
 
-def _current(here: Context, path: Path) -> File:
-    """The file, read again when it was changed."""
-    if path.suffix == ".html":
-        return _page(path, _version(here))
-    return _kept(here, path, path.stat())
+def _current(here: Context, path: Path, version: str) -> tuple[File, str]:
+    """The file, read again when it was changed, and how browsers may keep it that asked for it by a version."""
+    page = path.suffix == ".html"
+    present = _version(here) if version or page else ""
+    kept = IMMUTABLE if version and version == present else NO_CACHE
+    if not page:
+        return _kept(here, path, path.stat()), kept
+    return here.files.get((path, path.stat().st_mtime_ns, present), lambda: _page(path, present)), kept
 
 
 def _kept(here: Context, path: Path, status: os.stat_result) -> File:
