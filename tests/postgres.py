@@ -15,7 +15,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+
+from tests.ports import free_port
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Postgres:
 
     def __init__(self, folder: Path, programs: Path, user: str | None, options: Sequence[str] = ()) -> None:
         self.folder, self.programs, self.user, self.options = folder, programs, user, list(options)
-        self.port = _free_port()
+        self.port = free_port()
         self.password = secrets.token_urlsafe(12)
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -104,11 +105,20 @@ class Postgres:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends every process of the server at once, as a power cut would."""
-        for pid in [] if self._process is None else _children(self._process.pid):
+        """Ends every process of the server at once, as a power cut would; returns when all of them are gone."""
+        children: list[int] = []
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)  # it starts none in the place of one that was killed
+            children = _children(self._process.pid)
+        for pid in children:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._end(signal.SIGKILL)
+        end = time.monotonic() + STARTS_WITHIN_S
+        while _running(children):  # a new server refuses the memory that they share
+            if time.monotonic() > end:
+                raise RuntimeError(f"processes of PostgreSQL that cannot be killed: {_running(children)}")
+            time.sleep(0.02)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def _end(self, number: signal.Signals) -> None:
@@ -265,8 +275,11 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in listed.stdout.split()]
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def _running(pids: Sequence[int]) -> list[int]:
+    """Those that have not ended; one that has, and that nobody asked about, holds nothing any more."""
+    if not pids:
+        return []
+    command = ["ps", "-o", "pid=,stat=", "-p", ",".join(map(str, pids))]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = (line.split() for line in listed.stdout.splitlines())
+    return [int(pid) for pid, state in found if not state.startswith("Z")]
