@@ -39,20 +39,26 @@ def announced(base: str) -> Iterator[Queue[tuple[int, float]]]:
     ready, done = threading.Event(), threading.Event()
 
     def listen() -> None:
-        with httpx.Client(timeout=PATIENCE_S) as http, http.stream("GET", f"{base}/api/stream") as lines:
-            for line in lines.iter_lines():
-                ready.set()
-                if done.is_set():
-                    return
-                if line.startswith("id:"):
-                    told.put((int(line[3:]), time.perf_counter()))
+        try:
+            with httpx.Client(timeout=PATIENCE_S) as http, http.stream("GET", f"{base}/api/stream") as lines:
+                for line in lines.iter_lines():
+                    ready.set()
+                    if done.is_set():
+                        return
+                    if line.startswith("id:"):
+                        told.put((int(line[3:]), time.perf_counter()))
+        except httpx.TransportError:
+            if not done.is_set():  # the server may end before the next line
+                raise
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     if not ready.wait(PATIENCE_S):
         raise RuntimeError("the event stream is silent")
-    yield told
-    done.set()
+    try:
+        yield told
+    finally:
+        done.set()
 
 
 def run(store: str, operations: int) -> dict[str, list[float]]:

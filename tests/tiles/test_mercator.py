@@ -20,7 +20,7 @@ def test_the_way_back_is_the_way_there(place: tuple[float, float]) -> None:
 def test_world_units_are_about_two_centimetres(place: tuple[float, float]) -> None:
     lng, lat = mercator.world_to_lnglat(*mercator.lnglat_to_world(*place))
     assert abs(lng - place[0]) <= 360 / 2**31
-    assert abs(lat - place[1]) <= 360 / 2**31
+    assert abs(lat - place[1]) <= 360 / 2**31 + 1e-12  # at the equator the step itself, and what is rounded
 
 
 @given(places, st.integers(0, 16))

@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,8 +105,16 @@ def test_results_are_written(tmp_path, monkeypatch, capsys):
 
 def test_a_long_call_is_made_once(monkeypatch):
     monkeypatch.undo()
-    calls = []
-    assert measure.median(lambda: calls.append(time.sleep(0.002)), budget=0.001) >= 0.002
+    clock, calls = [0.0], []
+
+    def takes(seconds):
+        calls.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(measure, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert measure.median(lambda: takes(2.0), budget=1.0) == 2.0
     assert len(calls) == 1
-    measure.median(lambda: calls.append(None), budget=0.001)
-    assert len(calls) >= 4
+    assert measure.median(lambda: takes(0.5), budget=1.0) == 0.5
+    assert len(calls) == 1 + 3
+    measure.median(lambda: takes(0.125), budget=1.0)
+    assert len(calls) == 4 + 8

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
 
 from tests.twin.networks import F1, draw
 from twin.engine import Twin
 from twin.events import Operation, Recorded
-from twin.follower import Follower
+from twin.follower import FIRST_PAUSE_S, Follower
 from twin.memory import MemoryStore
 from twin.store import StoreAway
 
@@ -69,21 +72,30 @@ def test_what_others_write_is_taken_in() -> None:
         for opened in (True, False, True):
             writer.switch([Operation("b3", opened)])
             store.changed.set()
-        until(lambda: reader.revision == 4)
-        assert heard == [2, 3, 4] and follower.trouble is None
+        until(lambda: len(heard) == 3)  # the revision is seen before its subscribers are told
+        assert heard == [2, 3, 4] and reader.revision == 4 and follower.trouble is None
         assert reader.current.state.open.tolist() == writer.current.state.open.tolist()
 
 
-def test_a_store_that_comes_back_is_caught_up_with() -> None:
+def test_a_store_that_comes_back_is_caught_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+
+    class Counted(threading.Event):
+        """Notes how long the follower pauses."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            paused.append(timeout or 0)
+            return super().wait(timeout)
+
+    monkeypatch.setattr("twin.follower.threading", SimpleNamespace(Event=Counted, Thread=threading.Thread))
     store = Shaky()
     with followed(store) as (writer, reader, follower):
         until(lambda: store.calls > 0)
         store.away = True
         store.changed.set()
         until(lambda: isinstance(follower.trouble, StoreAway))
-        calls = store.calls
-        time.sleep(0.2)
-        assert store.calls - calls < 10  # it does not run hot
+        until(lambda: len(paused) > 2)
+        assert paused[:3] == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]  # it does not run hot
         store.away = False
         writer.switch([Operation("b3", True)])  # and no word of it
         until(lambda: reader.revision == 2)

@@ -34,7 +34,7 @@ from twin.transitions import SwitchingError
 
 pytestmark = pytest.mark.postgis
 
-SOON_S = 20.0
+SOON_S = 60.0
 EVENT = SwitchOperated((Operation("b3", True),))
 
 
