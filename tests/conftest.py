@@ -9,12 +9,18 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import Postgres, PostgresMissing, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 DEMO_NETWORK = "1-complete_data-mixed-all-0-sw"
+
+settings.register_profile(
+    "gridtwin", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gridtwin")  # the same is drawn every time, however slow the machine; what takes long draws anew
 
 
 def in_ci() -> bool:
