@@ -13,6 +13,7 @@ import pytest
 
 from tests.postgres import Postgres, private_postgres
 from tests.twin.networks import F1, draw
+from topology.jit import warm_up
 from twin.engine import Twin
 from twin.events import Operation
 from twin.store import StoreError
@@ -32,6 +33,7 @@ def limited() -> Iterator[Postgres]:
 @contextmanager
 def files_below(size: int) -> Iterator[None]:
     """No file of this process may grow beyond so many bytes."""
+    warm_up()  # what is compiled is kept in files, too, and one of them is as large
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -230,8 +231,10 @@ def test_they_are_found_once_a_network_and_forgotten_with_it():
     steps.clear()
     findings(network, progress=steps.append).append("mine")  # type: ignore[arg-type]
     assert steps == [] and findings(network) == []
+    forgotten = weakref.ref(network)
     del network
     gc.collect()
+    assert forgotten() is None
 
 
 @pytest.mark.parametrize("seed", range(60))
