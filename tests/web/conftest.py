@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -103,6 +104,19 @@ def tiny_network(name: str = "tiny") -> Network:
         "substations": Table(SUBSTATION, {"mrid": ["north"], "name": ["North"]}),
     }
     return Network.from_tables(name, tables)
+
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_httpx() -> None:
+    """httpx waits five seconds unless told otherwise, which a busy machine may need for an answer."""
+    limit = inspect.signature(httpx.get).parameters["timeout"].default  # one object, which all its calls share
+    for part in ("connect", "read", "write", "pool"):
+        setattr(limit, part, PATIENCE_S)
+    with httpx.Client() as http:
+        assert http.timeout == httpx.Timeout(PATIENCE_S)
 
 
 Headers = Mapping[str, str | bytes]
@@ -224,11 +238,11 @@ def serve() -> Iterator[Callable[..., Served]]:
         server = make_server(app, settings, started)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        assert ready.wait(30)
+        assert ready.wait(PATIENCE_S)
 
         def stop() -> None:
             server.should_exit = True
-            thread.join(30)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
             listener.close()
 

@@ -132,7 +132,7 @@ def test_a_method_that_a_path_does_not_have(reader: Client, method: str, path: s
 def test_a_server_with_too_much_to_do_says_so(network: Network, connect: Connect) -> None:
     client = connect(Twin(network), threads=1, max_waiting=0)
     go_on = threading.Event()
-    client.app.state.context.workers._compute.begin(lambda: go_on.wait(20))
+    client.app.state.context.workers._compute.begin(lambda: go_on.wait(60))
     answers = client.together([("GET", "/api/findings", {}) for _ in range(4)])
     go_on.set()
     assert [answer.status_code for answer in answers] == [503] * 4

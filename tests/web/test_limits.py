@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -22,7 +22,7 @@ from web.settings import Settings
 from web.workers import Line, Workers
 
 Serve = Callable[..., Served]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def refused(answer: httpx.Response, status: int, setting: str, limit: float) -> None:
@@ -50,6 +50,15 @@ def everything(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return received
+
+
+def answered(connection: socket.socket) -> None:
+    """Reads until /healthz has answered."""
+    received = b""
+    while not received.endswith(b'{"status":"ok"}'):
+        data = connection.recv(65536)
+        assert data, received
+        received += data
 
 
 def problem_in(received: bytes) -> dict[str, object]:
@@ -139,37 +148,57 @@ def test_an_answer_begins_in_time_or_is_given_up(
 ) -> None:
     client = connect(Twin(network), request_s=0.1, threads=1)
     context: Context = client.app.state.context
-    go_on = threading.Event()
-    monkeypatch.setattr(context, "_traced", lambda *_: go_on.wait(PATIENCE_S))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stuck(*_: object) -> None:
+        begun.set()
+        go_on.wait(PATIENCE_S)
+
+    monkeypatch.setattr(context, "_traced", stuck)
     asked = ("GET", "/api/traces?kind=connected&start=n1&elements=false", {})
-    for answer in client.together([asked, asked]):
-        refused(answer, 504, "request_s", 0.1)
-    assert len(context.workers.traces) == 1  # one runs and counts until it is done; the other never began
+    while not begun.is_set():  # on a busy machine neither of two may begin within the limit
+        for answer in client.together([asked, asked]):
+            refused(answer, 504, "request_s", 0.1)
+    until(lambda: len(context.workers.traces) == 1)  # one runs and counts until it is done; the other never began
     go_on.set()
     until(lambda: len(context.workers.traces) == 0)
 
 
 def test_a_write_that_has_begun_is_waited_for(twin: Twin, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     client = connect(twin, request_s=0.1)
-    switch = twin.switch
+    switch, go_on = twin.switch, threading.Event()
 
     def slow(*args: object, **kwargs: object) -> object:
-        time.sleep(0.5)
+        go_on.wait(PATIENCE_S)
         return switch(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(twin, "switch", slow)
-    body = json.dumps({"operations": [{"mrid": "SW1", "open": True}]}).encode()
-    asked = ("POST", "/api/switching", {"content": body, "headers": {"Content-Type": "application/json"}})
-    answers = client.together([asked, asked, asked])
-    assert sorted(answer.status_code for answer in answers) == [200, 504, 504]
+    body = {"operations": [{"mrid": "SW1", "open": True}]}
+
+    async def three() -> list[int]:
+        """Statuses of three at once; what has begun goes on when the two others were answered."""
+        transport = httpx.ASGITransport(client.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://twin.test") as http:
+            asked = [asyncio.create_task(http.post("/api/switching", json=body)) for _ in range(3)]
+            waiting = set(asked)
+            while len(waiting) > 1:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            go_on.set()
+            return sorted([(await each).status_code for each in asked])
+
+    while (statuses := asyncio.run(three())) == [504, 504, 504]:  # on a busy machine none may begin within the limit
+        assert twin.revision == 1
+        go_on.clear()
+    assert statuses == [200, 504, 504]
     until(lambda: len(client.app.state.context.workers._store) == 0)
     assert twin.revision == 2  # who was told 504 changed nothing
 
 
 def test_who_stops_waiting_leaves_the_line() -> None:
     line = Line("test", 1, 2, lambda: Overloaded(2))
-    go_on = threading.Event()
-    first, second = line.begin(lambda: go_on.wait(PATIENCE_S)), line.begin(lambda: True)
+    begun, go_on = threading.Event(), threading.Event()
+    first, second = line.begin(lambda: begun.set() or go_on.wait(PATIENCE_S)), line.begin(lambda: True)
+    assert begun.wait(PATIENCE_S)
     with pytest.raises(Overloaded):
         line.begin(lambda: True)
     assert second.cancel() and not first.cancel()
@@ -205,7 +234,7 @@ def test_a_body_comes_in_time(twin: Twin, serve: Serve) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost:", b"\r\n\r\n"])
 def test_a_header_comes_in_time(twin: Twin, serve: Serve, sent: bytes) -> None:
-    served = serve(twin, header_s=0.2)
+    served = serve(twin, header_s=1.0)  # what is sent at once comes in time
     with connected(served) as connection:
         connection.sendall(sent)
         received = everything(connection)
@@ -217,11 +246,11 @@ def test_a_header_comes_in_time(twin: Twin, serve: Serve, sent: bytes) -> None:
 
 
 def test_the_header_of_a_second_request_comes_in_time_too(twin: Twin, serve: Serve) -> None:
-    served = serve(twin, header_s=0.2, idle_s=PATIENCE_S * 2)
+    served = serve(twin, header_s=1.0, idle_s=PATIENCE_S * 2)
     for rest in (b"GET /healthz HTTP/1.1\r\n", b"\r\n"):
         with connected(served) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b'"ok"' in connection.recv(65536)
+            answered(connection)
             connection.sendall(rest)
             everything(connection)
     assert served.app.state.context.metrics.refused["header_s"] == 2
@@ -270,7 +299,7 @@ def test_there_are_so_many_connections(twin: Twin, serve: Serve) -> None:
     with connected(served) as one, connected(served) as two:
         for connection in (one, two):
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b'"ok"' in connection.recv(65536)
+            answered(connection)
         with connected(served) as three:
             three.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             problem = problem_in(everything(three))
@@ -283,7 +312,8 @@ def test_there_are_so_many_connections(twin: Twin, serve: Serve) -> None:
 def test_requests_are_sent_ahead_to_a_limit(twin: Twin, serve: Serve) -> None:
     served = serve(twin)
     with connected(served) as connection:
-        connection.sendall(b"GET /api/network HTTP/1.1\r\n\r\n" * 2000)
+        with suppress(ConnectionError):  # where it is cut off before it has sent them all
+            connection.sendall(b"GET /api/network HTTP/1.1\r\n\r\n" * 2000)
         everything(connection)
     assert served.app.state.context.metrics.refused["pipelined"] == 1
 
@@ -294,17 +324,17 @@ def test_a_body_that_nobody_wants_is_not_kept(twin: Twin, serve: Serve) -> None:
     with connected(served) as connection:
         connection.sendall(
             b"POST /api/switching HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 1000000000\r\n\r\n"
+            b"Content-Length: 1000000000\r\n\r\n" + b"x" * 65536
         )
         assert connection.recv(65536).startswith(b"HTTP/1.1 413")
-        sent = 0
+        sent = 65536
         try:
             while sent < 1_000_000_000:
                 sent += connection.send(b"x" * 65536)
                 time.sleep(0.01)
         except OSError:
             pass
-        assert 0 < sent < 1_000_000_000
+        assert sent < 1_000_000_000
 
 
 def until(holds: Callable[[], bool]) -> None:

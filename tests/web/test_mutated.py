@@ -185,7 +185,7 @@ class Connection:
     """Bytes out, statuses in."""
 
     def __init__(self, served: Served) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=60)
         self._file = self._socket.makefile("rb")
 
     def ask(self, data: bytes, *, head: bool = False) -> tuple[int, bool]:
@@ -235,4 +235,4 @@ def test_whatever_bytes_come_the_server_goes_on(serve: Callable[..., Served], co
     assert connection.ask(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") == (200, True)
     connection.close()
     print(f"{statuses.total()} requests over a socket: {sorted(statuses.items())}")
-    assert {0, 200, 400, 404, 405, 422} <= set(statuses)
+    assert {200, 400, 404, 405, 422} <= set(statuses)

@@ -74,7 +74,11 @@ def _lists(geometry: Any) -> dict[str, object]:
     return {"coordinates": coordinates[0] if geometry.geom_type == "Point" else coordinates}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],  # on a busy machine all is slow
+)
 @given(
     layer=st.sampled_from(["lines", "switches", "meters", "substations"]),
     middle=st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)),

@@ -28,7 +28,7 @@ class Connection:
     """One connection on which requests are written as bytes."""
 
     def __init__(self, served: Served) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=60)
         self._file = self._socket.makefile("rb")
 
     def send(self, *requests: bytes) -> None:
