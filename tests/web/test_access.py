@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ from web.commands.options import login_name
 from web.guard import COOKIE
 from web.routes import OPERATIONS
 from web.settings import Settings, SettingsError
+from web.stream import Subscriber
 
 AUDIENCE, ISSUER = "gridtwin", "https://id.example"
 SWITCH = {"operations": [{"mrid": "SW1", "open": True}]}
@@ -259,14 +262,14 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 # --- open streams ---------------------------------------------------------------------------------------------------
 
 
-def told_until_the_end(served: Served, token: str, then: Callable[[], None]) -> str:
-    """All that a stream tells which ends by itself. then: called when it has begun."""
+def told_until_the_end(served: Served, token: str, then: Callable[[], None], at: str = "event: hello") -> str:
+    """All that a stream tells which ends by itself. then: called at each such line."""
     told = ""
-    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(token), timeout=10) as stream:
+    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(token)) as stream:
         assert stream.status_code == 200
         for line in stream.iter_lines():
             told += line + "\n"
-            if line.startswith("event: hello"):
+            if line == at:
                 then()
     return told
 
@@ -287,9 +290,18 @@ def test_a_stream_ends_with_the_line_of_its_token(
 ) -> None:
     monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
     served = serve(twin, token_file=str(tmp_path / "tokens"), keep_alive_s=0.2 if silence else 60.0)
+    gone, following = threading.Event(), Subscriber.next
+
+    async def once_it_is_gone(self: Subscriber, patience_s: float) -> bytes | None:
+        while not gone.is_set():
+            await asyncio.sleep(0.01)
+        return await following(self, patience_s)
+
+    monkeypatch.setattr(Subscriber, "next", once_it_is_gone)
 
     def end() -> None:
         without_line(tmp_path / "tokens", "reader")
+        gone.set()
         if not silence:
             twin.switch([Operation("SW1", True)])
 
@@ -303,7 +315,7 @@ def test_a_stream_goes_on_as_long_as_its_token_is_good(
 ) -> None:
     monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
     served = serve(twin, token_file=str(tmp_path / "tokens"), keep_alive_s=0.1)
-    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(tokens["read"]), timeout=10) as stream:
+    with httpx.stream("GET", f"{served.url}/api/stream", headers=bearer(tokens["read"])) as stream:
         lines = stream.iter_lines()
         for wanted in ("event: hello", ": keep-alive", ": keep-alive"):
             assert any(line == wanted for line in lines)
@@ -362,10 +374,12 @@ def test_a_stream_ends_when_its_signed_token_expires(
     monkeypatch.setattr("web.stream.ASKED_EVERY_S", 0.0)
     keys = signed.app.state.context.settings.jwt_keys
     served = serve(twin, jwt_keys=keys, jwt_audience=AUDIENCE, jwt_issuer=ISSUER, keep_alive_s=0.2)
-    expires = datetime.now(UTC) + timedelta(seconds=3)
-    token = jwt.encode(claims(scope="read", exp=expires), ed, "EdDSA", {"kid": "e"})
-    assert ": keep-alive" in told_until_the_end(served, token, lambda: None)
-    assert datetime.now(UTC) >= expires.replace(microsecond=0)
+    token = jwt.encode(claims(scope="read"), ed, "EdDSA", {"kid": "e"})
+
+    def two_hours_pass() -> None:
+        monkeypatch.setattr("web.signed_tokens.LEEWAY_S", -7_200)
+
+    assert ": keep-alive" in told_until_the_end(served, token, two_hours_pass, ": keep-alive")
     assert httpx.get(f"{served.url}/api/stream", headers=bearer(token)).status_code == 401
 
 

@@ -82,18 +82,23 @@ def whole(store: Path, network: Network) -> Path:
     return path
 
 
-SLOWLY = """
+MUCH = 100_000
+"""Bytes of the journal's log in which there are some tiles, and far from all."""
+SLOWLY = f"""
+import sys
 import time
+from pathlib import Path
 from tiles.export_journal import Journal
 from web.cli import main
-add = Journal.add
-def slowly(*chunk):
+add, log = Journal.add, Path(sys.argv[3] + ".part-wal")
+def until_there_is_much(*chunk):
     add(*chunk)
-    time.sleep(0.1)
-Journal.add = slowly
+    if log.stat().st_size >= {MUCH}:
+        time.sleep(600)
+Journal.add = until_there_is_much
 main()
 """
-"""An export that is not done before somebody looks."""
+"""An export that has made some tiles, and goes no further."""
 
 
 def begun(store: Path, file: Path) -> subprocess.Popen[str]:
@@ -107,10 +112,10 @@ def begun(store: Path, file: Path) -> subprocess.Popen[str]:
         start_new_session=True,
     )
     log, since = file.with_name(file.name + ".part-wal"), time.monotonic()
-    while not log.exists() or log.stat().st_size < 100_000:
+    while not log.exists() or log.stat().st_size < MUCH:
         assert process.poll() is None, "it was done before it could be stopped"
         assert time.monotonic() < since + PATIENCE_S
-        time.sleep(0.002)
+        time.sleep(0.01)
     return process
 
 
@@ -127,6 +132,13 @@ def living(session: int) -> list[int]:
     return found
 
 
+def wait_until_nobody_lives(session: int) -> None:
+    since = time.monotonic()
+    while living(session):
+        assert time.monotonic() < since + PATIENCE_S, "a process that made tiles outlives the export"
+        time.sleep(0.05)
+
+
 def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
     tmp_path: Path, store: Path, whole: Path, export: Export
 ) -> None:
@@ -135,10 +147,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=PATIENCE_S)
     assert not path.exists()
-    since = time.monotonic()
-    while living(process.pid):
-        assert time.monotonic() < since + PATIENCE_S, "a process that made tiles outlives the export"
-        time.sleep(0.05)
+    wait_until_nobody_lives(process.pid)
     code, out, err = export(store, path, "--json")
     assert code == 0, err
     made = json.loads(out)
@@ -155,7 +164,7 @@ def test_ctrl_c_keeps_what_was_made(tmp_path: Path, store: Path, whole: Path, ex
     assert process.returncode == 130
     assert said == f"Interrupted. {path}.part keeps the tiles made so far: run the same command to go on.\n"
     assert not path.exists()
-    assert living(process.pid) == []
+    wait_until_nobody_lives(process.pid)
     code, _, said = export(store, path)
     assert code == 0
     assert "were there from an export that was interrupted" in said
@@ -374,7 +383,7 @@ def address(tmp_path: Path, whole: Path) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.browser
@@ -383,15 +392,16 @@ def test_maplibre_shows_the_file_without_a_server_of_tiles(address: str, chromiu
     with sync_playwright() as playwright:
         browser = launch(playwright, chromium_path)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
-        page.wait_for_function("() => window.map && map.loaded() && map.areTilesLoaded()", timeout=PATIENCE_S * 1000)
+        page.wait_for_function("() => window.map && map.loaded() && map.areTilesLoaded()")
         assert page.evaluate("() => map.getSource('grid').maxzoom") == 16
         assert page.evaluate("() => map.getSource('grid').attribution") == network.name
         for zoom in (11, 16):
             page.evaluate("zoom => map.jumpTo({zoom})", zoom)
-            page.wait_for_function("() => map.loaded() && map.areTilesLoaded()", timeout=PATIENCE_S * 1000)
+            page.wait_for_function("() => map.loaded() && map.areTilesLoaded()")
             drawn = page.evaluate(
                 "() => map.queryRenderedFeatures().map(each => [each.sourceLayer, each.id, each.properties.mrid])"
             )

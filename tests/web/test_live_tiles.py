@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_reader_waits_for_the_state_that_the_index_knows_already(
     before = tiles._shown
     twin.switch([Operation("SW1", True)])
     monkeypatch.setattr(tiles, "_shown", replace(tiles._shown, current=before.current))
-    monkeypatch.setattr(live_tiles.time, "sleep", pause)
+    monkeypatch.setattr(live_tiles, "time", SimpleNamespace(sleep=pause))  # other threads sleep as they did
     moment = tiles.now(Address("grid", z, x, y), "current", ABC)
     assert (seen, moment.snapshot.revision, moment.changed) == ([1], 2, 2)
     z, x, y = (int(part) for part in FED.split("/")[3:])

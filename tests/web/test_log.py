@@ -29,8 +29,9 @@ from web.settings import Settings
 def written(call: Callable[[], object], **settings: object) -> list[str]:
     """What is logged meanwhile."""
     stream = io.StringIO()
-    with written_log(Settings(**settings), stream):  # type: ignore[arg-type]
+    with written_log(Settings(**settings), stream) as lines:  # type: ignore[arg-type]
         call()
+    lines._writer.join(60)  # a busy machine may need longer than it is given
     return stream.getvalue().splitlines()
 
 
@@ -155,7 +156,7 @@ def test_a_log_that_nobody_reads_holds_nobody_up(monkeypatch: pytest.MonkeyPatch
 
     class Stuck(io.StringIO):
         def write(self, text: str) -> int:
-            go_on.wait(20)
+            go_on.wait(60)
             return super().write(text)
 
     stream = Stuck()
@@ -165,6 +166,7 @@ def test_a_log_that_nobody_reads_holds_nobody_up(monkeypatch: pytest.MonkeyPatch
     assert lines.lost >= 7
     go_on.set()
     lines.finish()
+    lines._writer.join(60)
     assert stream.getvalue().startswith("line 0\n")
 
 
