@@ -27,7 +27,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.http import chosen
-from benchmarks.load_client import Answers, Ask, clients, long_body, milliseconds, request, slow_loris, stream
+from benchmarks.load_client import (
+    Answers,
+    Ask,
+    clients,
+    long_body,
+    milliseconds,
+    request,
+    slow_loris,
+    stream,
+    unheard,
+)
 from benchmarks.tiles import city
 from tiles.export_plan import plan_tiles
 from tiles.source import TileSource
@@ -205,8 +215,8 @@ async def faults(
     end, told = time.perf_counter() + seconds, Counter[str]()
     await beside(f"{many(256)} slow headers", [slow_loris(server.port, end, told) for _ in range(many(256))], told)
     end, told = time.perf_counter() + seconds, Counter[str]()
-    troubles = [stream(server.port, end, told, number % 2 == 0) for number in range(many(1_000))]
-    await beside(f"{many(1_000)} streams", [*troubles, _switched(server.port, wanted, end)], told)
+    troubles = [stream(server.port, end, told, number % 2 == 0, until_told=True) for number in range(many(1_000))]
+    await beside(f"{many(1_000)} streams", [*troubles, _switched(server.port, wanted, end, told)], told)
     end, told = time.perf_counter() + seconds, Counter[str]()
     size = many(1 << 30)
     troubles = [long_body(server.port, end, told, size, declared) for declared in (True, False)]
@@ -215,9 +225,9 @@ async def faults(
     return rows
 
 
-async def _switched(port: int, wanted: Requests, end: float) -> None:
-    """A few operations a second, for the streams to tell of."""
-    while time.perf_counter() < end:
+async def _switched(port: int, wanted: Requests, end: float, heard: Counter[str]) -> None:
+    """A few operations a second, for the streams to tell of, until one has."""
+    while time.perf_counter() < end or unheard(heard, end):
         await clients(port, [wanted.switching], 0.01)
         await asyncio.sleep(0.2)
 

@@ -64,16 +64,20 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 async def client(port: int, ask: Ask, end: float, answers: Answers) -> None:
-    """One client: asks, waits, asks again, until `end` (time.perf_counter); begins anew where it is cut off."""
-    while time.perf_counter() < end:
+    """One client: asks, waits, asks again, until `end` (time.perf_counter), once at least; begins anew where it is cut
+    off."""
+    first = True
+    while first or time.perf_counter() < end:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         except OSError:
+            first = False
             answers.errors["no connection"] += 1
             await asyncio.sleep(0.05)
             continue
         try:
-            while time.perf_counter() < end:
+            while first or time.perf_counter() < end:
+                first = False
                 what, wanted = ask()
                 begun = time.perf_counter()
                 writer.write(wanted)
@@ -117,8 +121,8 @@ async def slow_loris(port: int, end: float, told: Counter[str]) -> None:
             writer.close()
 
 
-async def stream(port: int, end: float, told: Counter[str], reads: bool) -> None:
-    """Follows the event stream, or opens it and reads nothing."""
+async def stream(port: int, end: float, told: Counter[str], reads: bool, *, until_told: bool = False) -> None:
+    """Follows the event stream, or opens it and reads nothing. until_told: on beyond `end` while none told anything."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     except OSError:
@@ -128,14 +132,14 @@ async def stream(port: int, end: float, told: Counter[str], reads: bool) -> None
         writer.write(request("GET", "/api/stream"))
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
         told[f"status {int(head[9:12])}"] += 1
-        while time.perf_counter() < end:
+        while time.perf_counter() < end or (reads and until_told and unheard(told, end)):
             if not reads:
                 await asyncio.sleep(0.1)
                 continue
             try:
-                data = await asyncio.wait_for(reader.read(1 << 16), max(0.01, end - time.perf_counter()))
+                data = await asyncio.wait_for(reader.read(1 << 16), min(0.2, max(0.01, end - time.perf_counter())))
             except TimeoutError:
-                break
+                continue
             if not data:
                 told["ended"] += 1
                 break
@@ -144,6 +148,11 @@ async def stream(port: int, end: float, told: Counter[str], reads: bool) -> None
         told["cut off"] += 1
     finally:
         writer.close()
+
+
+def unheard(told: Counter[str], end: float) -> bool:
+    """Whether no stream has told anything, and one still may."""
+    return told["events"] == 0 and time.perf_counter() < end + PATIENCE_S
 
 
 async def long_body(port: int, end: float, told: Counter[str], size: int, declared: bool) -> None:

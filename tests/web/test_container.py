@@ -241,7 +241,7 @@ def test_the_wheel_serves_from_a_bare_environment(tmp_path: Path) -> None:
         wait_until_ready(f"http://127.0.0.1:{port}", process)
         smoke(f"http://127.0.0.1:{port}", token)
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
 
 # --- the steps themselves -------------------------------------------------------------------------------------------
@@ -371,7 +371,7 @@ def test_the_image_serves_as_the_compose_file_says(image: Stage, postgres: Postg
         health = [word.replace(":8080", f":{port}") for word in image.health]
         assert subprocess.run(container(image, health, {}, {}), timeout=60, check=False).returncode == 0
         os.kill(first, signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     health_of_none = subprocess.run(container(image, health, {}, {}), capture_output=True, timeout=60, check=False)
     assert health_of_none.returncode != 0
 

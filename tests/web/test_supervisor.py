@@ -102,10 +102,15 @@ def test_workers_share_a_port_and_a_database(base: str, postgres: Postgres) -> N
                 f"{url}/api/switching", json=body, timeout=PATIENCE_S
             )  # each on a connection of its own
             assert answer.json()["revision"] == nth + 2
-        told = httpx.get(f"{url}/metrics", timeout=PATIENCE_S).text
-        for worker in (1, 2):
-            assert f'gridtwin_revision{{worker="{worker}"}} ' in told
-            assert f'gridtwin_log_lag_revisions{{worker="{worker}"}} ' in told
+        told = ""
+
+        def both_tell() -> bool:  # which the one that is asked knows from a file of the other
+            nonlocal told
+            told = httpx.get(f"{url}/metrics", timeout=PATIENCE_S).text
+            names = ("gridtwin_revision", "gridtwin_log_lag_revisions")
+            return all(f'{name}{{worker="{worker}"}} ' in told for worker in (1, 2) for name in names)
+
+        until(both_tell)
         assert told.count("# TYPE gridtwin_http_requests_total counter") == 1
         assert "gridtwin_store_revision 9\n" in told
         os.kill(workers[0], signal.SIGKILL)
