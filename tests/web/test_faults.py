@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port
 from tests.postgres import Postgres
 from tests.web.conftest import Connect, tiny_network
 from twin.engine import Twin
@@ -46,7 +47,7 @@ class Server:
     """A server in a process of its own, always on the same port."""
 
     def __init__(self, store: str) -> None:
-        self.store, self.url, self._port = store, "", 0
+        self.store, self.url, self._port = store, "", free_port()
         self.start()
 
     def start(self) -> None:
@@ -58,7 +59,7 @@ class Server:
         )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
-        self._port = int(self.url.rpartition(":")[2])
+        assert self.url
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         self._process.send_signal(number)
