@@ -30,7 +30,7 @@ def put_properties(circuit: Circuit, element: Element, known: DssClass, given: l
             position = known.position[found] + 1
         else:
             if position >= len(known.properties):
-                raise BrokenLine(f"{value!r} is one value more than {known.name} has properties")
+                raise BrokenLine(f"{shown(value)} is one value more than {known.name} has properties")
             found = known.properties[position]
             position += 1
         if found not in used:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from loaders.opendss_circuit import Circuit, Element, Opened
 from loaders.opendss_classes import CLASSES, COMMANDS, OTHER_CLASSES, DssClass, abbreviated, class_name
-from loaders.opendss_coordinates import read_coordinates
+from loaders.opendss_coordinates import LIMIT, read_coordinates
 from loaders.opendss_files import Files, Forbidden, joined
 from loaders.opendss_properties import put_properties
 from loaders.opendss_text import BrokenLine, array, lines, parameters, unquoted, whole_number
 from loaders.report import LoadError, shown
+from loaders.text_files import shortened
 
 Progress = Callable[[str], None]
 
@@ -20,6 +21,9 @@ MAX_DEPTH = 50
 
 MAX_FILES = 20_000
 """Files that one circuit may read."""
+
+MOST_OF_A_PATH = 500
+"""Letters of a file's name that a complaint repeats."""
 
 
 class Script:
@@ -84,7 +88,7 @@ class Script:
 
     def fail(self, name: str, value: object, what: str) -> LoadError:
         """The error for a value on the line that is read; raise it."""
-        return LoadError(f"{self._at()}: {name} is {shown(value)}; {what}")
+        return LoadError(f"{self._at()}: {shortened(name)} is {shown(value)}; {what}")
 
     def _at(self) -> str:
         return f"{self._files.shown(self._path)} line {self._line}"
@@ -163,9 +167,9 @@ class Script:
         word = unquoted(value)
         kind, dot, name = word.partition(".")
         if not dot or not "object".startswith(label.lower()):
-            raise BrokenLine(f"{word!r} names no element: a class, a dot and a name are needed, as in Line.a")
+            raise BrokenLine(f"{shown(word)} names no element: a class, a dot and a name are needed, as in Line.a")
         if not name:
-            raise BrokenLine(f"{word!r} has no name after its class")
+            raise BrokenLine(f"{shown(word)} has no name after its class")
         return class_name(kind) or kind.lower(), name.lower(), name
 
     def _new_circuit(self, title: str) -> None:
@@ -226,7 +230,8 @@ class Script:
         except Forbidden as error:
             raise self.fail("file", named, str(error)) from error
         if found is None:
-            raise self.fail("file", named, f"{self._files.shown(joined(self._folder, named))} is not there")
+            path = self._files.shown(joined(self._folder, named))
+            raise self.fail("file", named, f"{shortened(path, MOST_OF_A_PATH)} is not there")
         return found
 
     def _clear(self, _given: list[tuple[str, str]]) -> None:
@@ -310,4 +315,7 @@ class Script:
         if not named["bus"]:
             raise BrokenLine("SetBusXY needs a bus, x and y")
         x, y = self._number("x", named["x"]), self._number("y", named["y"])
+        for place, number in (("x", x), ("y", y)):
+            if not -LIMIT < number < LIMIT:
+                raise self.fail(place, named[place], f"a finite number below {LIMIT:g} is needed")
         self._target.coordinates[named["bus"].lower()] = x, y

@@ -10,6 +10,7 @@ from loaders.opendss_classes import CONTROLS
 from loaders.opendss_phases import conductors
 from loaders.opendss_text import unquoted
 from loaders.report import LoadError
+from loaders.text_files import shortened
 
 CONTROLLED = {"Fuse": "Fuse", "Recloser": "Recloser", "Relay": "Breaker"}
 """The kind of switch that a control makes of what it works."""
@@ -116,7 +117,7 @@ class Switching:
             return first
         at = self.branches.by_terminal.get((mrid, terminal)) if first.table == TRANSFORMER else (first, terminal - 1)
         if at is None or at[1] not in (0, 1):
-            raise LoadError(f"{said}: {mrid} has no terminal {terminal}")
+            raise LoadError(f"{said}: {shortened(mrid)} has no terminal {terminal}")
         branch, end = at
         outside, codes = branch.nodes[end], branch.conductors[end]
         nodes = self.branches.nodes

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from loaders.report import shown
+
 QUOTES = {'"': '"', "'": "'", "(": ")", "[": "]", "{": "}"}
 
 _QUOTED = r""""[^"]*"|'[^']*'|\([^)]*\)|\[[^\]]*\]|\{[^}]*\}"""
@@ -67,10 +69,10 @@ def parameters(line: str) -> list[tuple[str, str]]:
 
 
 def _complaint(rest: str) -> str:
-    shown = rest if len(rest) <= 60 else f"{rest[:60]}…"
+    beginning = rest if len(rest) <= 60 else f"{rest[:60]}…"
     if rest[0] in QUOTES:
-        return f"the quote that begins {shown!r} does not end"
-    return f"a name and a value are needed around the = of {shown!r}"
+        return f"the quote that begins {beginning!r} does not end"
+    return f"a name and a value are needed around the = of {beginning!r}"
 
 
 def unquoted(value: str) -> str:
@@ -102,4 +104,4 @@ def bus_and_nodes(value: str) -> tuple[str, tuple[int, ...]]:
     try:
         return name, tuple([int(node) for node in nodes.split(".") if node])
     except ValueError:
-        raise BrokenLine(f"{value!r} is no bus: its nodes are to be numbers, as in 671.1.2") from None
+        raise BrokenLine(f"{shown(value)} is no bus: its nodes are to be numbers, as in 671.1.2") from None

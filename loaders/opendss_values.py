@@ -12,6 +12,7 @@ from loaders.opendss_files import Files
 from loaders.opendss_phases import MAX_NODE
 from loaders.opendss_text import BrokenLine, bus_and_nodes, is_inline_math, unquoted
 from loaders.report import LoadError
+from loaders.text_files import shortened
 
 METRES = {"mi": 1609.344, "kf": 304.8, "km": 1000.0, "m": 1.0, "ft": 0.3048, "in": 0.0254, "cm": 0.01, "mm": 0.001}
 """Of a unit, by how its name begins."""
@@ -39,7 +40,9 @@ class Values:
         """The error for a property of an element; raise it."""
         value = element.values.get(name)
         given = "missing" if value is None else repr(value if len(value) <= 80 else f"{value[:80]}…")
-        return LoadError(f"{self.at(element)}: {name.partition('@')[0]} of {element.mrid} is {given}; {what}")
+        return LoadError(
+            f"{self.at(element)}: {name.partition('@')[0]} of {shortened(element.mrid)} is {given}; {what}"
+        )
 
     def number(self, element: Element, name: str, low: float = -1e15, high: float = 1e15) -> float:
         """A number within limits, inclusive; NaN where it is not given, or is a calculation."""
@@ -70,7 +73,7 @@ class Values:
         value = element.values.get(name)
         if value is None:
             return default
-        if value.isdecimal() and low <= int(value[:9]) <= high:
+        if value.isdecimal() and len(value) <= 9 and low <= int(value) <= high:
             return int(value)
         number = self.number(element, name, low, high)
         if math.isnan(number):

@@ -35,6 +35,6 @@ def file_ends_open(path: Path) -> bool:
         return ends_open(file.read())
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = SHOWN) -> str:
     """The beginning of a text, as much of it as a complaint repeats."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= most else f"{text[:most]}…"

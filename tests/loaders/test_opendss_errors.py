@@ -57,6 +57,8 @@ def script(tmp_path: Path) -> Script:
         ("Set VoltageBases=[1 x]", "a number is needed"),
         ("SetBusXY x=1 y=2", "needs a bus"),
         ("SetBusXY a 1 x", "a number is needed"),
+        ("SetBusXY a inf 1", "x is 'inf'; a finite number below 1e\\+12"),
+        ("SetBusXY a 1 -1e300", "y is '-1e300'; a finite number below"),
         ("cd elsewhere", "changing folders is not followed"),
         ("New SwtControl.x like=x y", "one value more than SwtControl has properties"),
         ("New Line.x bus1=a bus2=b.1.x", "the nodes of a bus are numbers"),
@@ -71,6 +73,7 @@ def script(tmp_path: Path) -> Script:
         ("New Line.x bus1=a bus2=b phases=1.5", "a whole number"),
         ("New Line.x bus1=a bus2=b normamps=-1", "a number in 0 … 1e\\+06"),
         ("New Load.x bus1=c kw=inf", "a number in"),
+        pytest.param(f"New Load.x bus1=c NumCust={'9' * 5_000}", "a number in", id="more digits than Python reads"),
         ("New Load.x bus1=c.0 phases=1", "a node above 0"),
         ("New Load.x kw=1", "bus1 of Load.x is missing"),
         ("New Vsource.x", "bus1 of Vsource.x is missing"),
@@ -81,6 +84,26 @@ def test_an_error_names_file_and_line(script, text, what):
     with pytest.raises(LoadError, match=what) as caught:
         script.read()
     assert f"{script.folder}/lines.dss line 5" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "New {}",
+        "New {}.",
+        "New SwtControl.x like=x {}",
+        "New Line.x bus1=a bus2=b.1.{}",
+        "New Line.{} bus1=a",
+        "New Line.{} bus1=a bus2=b units=m length=1\nOpen Line.{} term=3",
+        "Open Line.head {}=3x",
+        "Redirect {}",
+    ],
+)
+def test_an_error_repeats_the_beginning_of_what_is_long(script, text):
+    script.add(text.replace("{}", "x" * 5_000), "lines.dss")
+    with pytest.raises(LoadError) as caught:
+        script.read()
+    assert "lines.dss line " in str(caught.value) and "xxx…" in str(caught.value) and len(str(caught.value)) < 1_000
 
 
 def test_a_comment_that_does_not_end(script):
