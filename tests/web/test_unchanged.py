@@ -95,6 +95,11 @@ class Reference:
         return snapshot
 
 
+def catch_up(http: httpx.Client, server: Server) -> None:
+    """Sees that a server has heard of all that the other one wrote; by itself it does, a moment later."""
+    http.get(f"{server.url}/readyz").raise_for_status()
+
+
 @dataclass
 class Client:
     """Keeps what it got; counts what it was told."""
@@ -114,6 +119,8 @@ class Client:
         versions = self.kept.setdefault(f"{encoding} {path}", {})
         offered = list(versions)[-KEPT:]
         headers = {"Accept-Encoding": encoding, **({"If-None-Match": ", ".join(offered)} if offered else {})}
+        if {"scenario", "at", "revision", "trace"} & query.keys():  # which name a state of the log
+            catch_up(self.http, server)
         answer = self.http.get(server.url + path, headers=headers)
         assert answer.status_code in (200, 204, 304), (path, answer.text)
         etag = answer.headers["etag"]
@@ -159,6 +166,8 @@ class World:
         undo = self.chance.random() < 0.3
         batch = [{"mrid": self.chance.choice(SWITCHES), "open": self.chance.random() < 0.5}]
         path = f"/api/scenarios/{self.scenario}/switching"
+        for server in self.servers:
+            catch_up(self.http, server)
         self.post(path, {"undo": True} if undo else {"operations": batch}, (200, 409, 422))
 
     def trace(self) -> None:
