@@ -35,5 +35,6 @@ def serving(network: Network, folder: Path) -> Iterator[str]:
         assert ready.wait(120)
         yield where[0]
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
+        assert not thread.is_alive()
         listener.close()

@@ -55,7 +55,7 @@ TOWN = (11.37, 53.64)
 
 def launch(playwright: Playwright, chromium: str, *more: str) -> Browser:
     """A headless browser of this machine."""
-    return playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, *more])
+    return playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, *more], timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -85,21 +85,38 @@ class Viewer:
         return self.settled()
 
     def settled(self) -> Viewer:
-        """Waits until nothing moves, nothing is asked and every tile is drawn, for a while."""
+        """Waits until nothing moves, nothing is asked and all is drawn, for a while.
+
+        Names and marks are placed some time after the tiles are there: only a map that rests has drawn them.
+        """
         self.ask("() => { window.calm_since = 0; }")
         try:
             self.page.wait_for_function(
                 """() => {
                     const {ready, map} = window.gridtwin ?? {};
-                    const busy = !ready || window.questions || (map && (!map.map.loaded() || map.map.isMoving()));
+                    if (map && window.watched !== map.map) {
+                        window.watched = map.map;
+                        window.rests = false;
+                        map.map.on('render', () => { window.rests = false; });
+                        map.map.on('idle', () => { window.rests = true; });
+                        map.map.triggerRepaint();
+                    }
+                    const moves = map && !(window.rests && map.map.loaded() && !map.map.isMoving());
+                    const busy = !ready || window.questions || moves;
                     if (busy || !window.calm_since) window.calm_since = performance.now();
                     return !busy && performance.now() - window.calm_since > 300;
                 }"""
             )
         except TimeoutError:
-            state = "(({ready, map}) => [ready, window.questions, map?.map.loaded(), map?.map.isMoving()])(gridtwin)"
-            raise AssertionError(f"ready, questions, loaded, moving: {self.ask(state)}; {self.errors}") from None
+            told = "[ready, window.questions, window.rests, map?.map.loaded(), map?.map.isMoving()]"
+            state = self.ask(f"(({{ready, map}}) => {told})(gridtwin)")
+            raise AssertionError(f"ready, questions, rests, loaded, moving: {state}; {self.errors}") from None
         return self
+
+    @property
+    def url(self) -> str:
+        """What the address bar holds now; of what a script writes there, Playwright's own `url` hears later."""
+        return str(self.ask("location.href"))
 
     def look(self, name: str) -> None:
         """Saves a picture of the page."""

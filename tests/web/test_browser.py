@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from tests.ports import free_port
 from tests.web.browser_viewer import (
     BREAKER,
     LINE,
@@ -63,7 +64,7 @@ def test_cells_when_zoomed_out_and_elements_when_zoomed_in(show: Show) -> None:
 def test_cells_say_what_is_in_them_and_lead_to_their_elements(show: Show, address: str) -> None:
     viewer = show().open(f"9/{TOWN[1]}/{TOWN[0]}")
     viewer.click_map(*TOWN)
-    assert "H3 cell" in viewer.text("#pick")
+    viewer.page.wait_for_selector("#pick:has-text('H3 cell')")
     told = dict(line.split("\n") for line in viewer.page.locator("#pick .totals div").all_inner_texts())
     assert told["Supplied"] == "100 %" and "VA" in told["Rated"] and "m" in told["Lines"]
     viewer.page.click("#pick .buttons button")
@@ -81,7 +82,7 @@ def test_many_elements_at_one_point_are_listed_and_one_is_picked(show: Show, add
     viewer.page.click("#pick-list button:has(b:text-is('MV3.101 Switch 13'))")
     viewer.page.wait_for_selector("#card-title:text-is('MV3.101 Switch 13')")
     viewer.page.click("#card button.link:has-text('elements here')")
-    assert viewer.page.locator("#pick-list li").count() > 5
+    viewer.page.wait_for_selector("#pick-list li:nth-child(6)")
 
 
 def test_the_keyboard_picks_what_is_in_the_middle_of_the_map(show: Show, address: str) -> None:
@@ -92,7 +93,7 @@ def test_the_keyboard_picks_what_is_in_the_middle_of_the_map(show: Show, address
     viewer.page.wait_for_selector(f"#pick-list b:text-is('{LINE}'), #card-title:text-is('{LINE}')")
     viewer.page.keyboard.press("Escape")
     viewer.page.wait_for_selector("#pick", state="hidden")
-    assert viewer.page.is_hidden("#card")
+    viewer.page.wait_for_selector("#card", state="hidden")
 
 
 def test_coasts_borders_and_names_lie_behind_the_network(show: Show) -> None:
@@ -106,7 +107,7 @@ def test_coasts_borders_and_names_lie_behind_the_network(show: Show) -> None:
     assert order.index("context-border") < order.index("hexes") < order.index("context-country_names")
     viewer.page.click("[data-part=context]")
     viewer.settled()
-    assert viewer.ask(names) == [] and "hide=context" in viewer.page.url
+    assert viewer.ask(names) == [] and "hide=context" in viewer.url
     assert viewer.drawn()["hexes"] > 50
 
 
@@ -117,8 +118,9 @@ def test_a_basemap_of_the_setting_is_drawn_and_nothing_else_let_in(
         served = serve(twin, basemap=origin + "/{z}/{x}/{y}.png", basemap_attribution="Maps of the test")
         with viewing(browser, served.url, pictures) as viewer:
             viewer.open()
-            assert asked and all(re.fullmatch(r"/\d+/\d+/\d+\.png", path) for path in asked)
-            assert {url.removeprefix(origin) for url in viewer.strangers} == set(asked)
+            tiles = {url.removeprefix(origin) for url in viewer.strangers}  # one that is given up may never arrive
+            assert asked and set(asked) <= tiles
+            assert all(re.fullmatch(r"/\d+/\d+/\d+\.png", path) for path in tiles)
             assert viewer.errors == []
             assert "Maps of the test" in viewer.text(".maplibregl-ctrl-attrib")
             order = viewer.ask("gridtwin.map.map.getStyle().layers.map(layer => layer.id)")
@@ -191,9 +193,9 @@ def test_a_click_and_a_trace_show_the_servers_totals(show: Show, address: str, n
     assert f"{answer['sums']['counts']['AcLineSegment']:,} lines" in viewer.text("#trace .totals")
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['trace-line']}).length") > 10
     viewer.page.click("#trace-clear")
-    assert viewer.page.is_hidden("#trace")
+    viewer.page.wait_for_selector("#trace", state="hidden")
     assert not viewer.ask("Boolean(gridtwin.map.map.getSource('trace'))")
-    assert "trace=" not in viewer.page.url
+    assert "trace=" not in viewer.url
 
 
 @pytest.mark.parametrize("kind", ["restoration", "protection", "subnetwork", "direction", "loops"])
@@ -216,7 +218,7 @@ def test_other_traces_are_in_a_list_and_say_what_they_found(show: Show, address:
         assert answer["devices"][0] in said
     if kind == "loops":
         assert answer["loops"] == [] and "No loop runs" in said
-    assert f"trace={kind}" in viewer.page.url
+    assert f"trace={kind}" in viewer.url
 
 
 def test_a_trace_is_told_by_feeder_and_its_link_copied(show: Show, address: str, normal: None) -> None:
@@ -232,7 +234,7 @@ def test_a_trace_is_told_by_feeder_and_its_link_copied(show: Show, address: str,
     )
     viewer.page.click("#trace-link")
     viewer.page.wait_for_selector("#notes :text('The link is copied')")
-    assert viewer.ask("navigator.clipboard.readText()") == viewer.page.url
+    assert viewer.ask("navigator.clipboard.readText()") == viewer.url
     viewer.page.click("#trace-feeders th button")
     viewer.page.wait_for_selector(f"#card-title:text-is('{told['name']}')")
 
@@ -378,6 +380,7 @@ def test_a_shown_trace_follows_the_state(show: Show, address: str, normal: None)
 
 def test_tabs_share_one_event_stream_and_pass_it_on(show: Show, address: str, normal: None) -> None:
     first = show().open()
+    first.page.wait_for_selector("#live.on")
     streams: list[str] = []
     context = first.page.context
     context.on("request", lambda request: streams.append(request.url) if "/api/stream" in request.url else None)
@@ -387,8 +390,8 @@ def test_tabs_share_one_event_stream_and_pass_it_on(show: Show, address: str, no
     for viewer in (first, second):
         wait_for_outages(viewer.page, 1)
     assert streams == []
-    first.page.close()
-    second.page.wait_for_selector("#live.on")
+    with context.expect_event("request", lambda request: "/api/stream" in request.url):
+        first.page.close()
     operated(address, BREAKER, opened=False)
     wait_for_outages(second.page, 0)
     assert len(streams) == 1
@@ -460,7 +463,7 @@ def test_a_link_restores_place_element_and_trace(show: Show) -> None:
     first.go(*TOWN, 14.5)
     first.page.wait_for_function("() => location.hash.startsWith('#14.5/')")
     second = show()
-    second.page.goto(first.page.url)
+    second.page.goto(first.url)
     second.settled()
     assert second.text("#card-title") == LINE
     assert second.text("#total-customers") == first.text("#total-customers")
@@ -507,8 +510,8 @@ def test_without_webgl_everything_but_the_map_works(
 def test_a_lost_connection_is_said_and_found_again(
     browser: Browser, serve: Callable[..., Served], twin: Twin, pictures: Path
 ) -> None:
-    served = serve(twin)
-    port = int(served.url.rpartition(":")[2])
+    port = free_port()  # which nobody else gets in between
+    served = serve(twin, port=port)
     with viewing(browser, served.url, pictures) as viewer:
         viewer.open()
         viewer.page.wait_for_selector("#live.on")

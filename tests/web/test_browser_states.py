@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
 from tests.web.browser_viewer import BREAKER, LINE, SIZES, TOWN, Show, Viewer, element, middle
 
@@ -64,13 +64,13 @@ def test_a_what_if_from_making_to_deleting(show: Show, address: str, normal: Non
     suggestion.click()
     viewer.page.wait_for_selector("#whatif-lost:text-is('0')")
     viewer.page.wait_for_function(f"() => !gridtwin.map.map.getLayer('changes-lost') || {lost} === 0")
-    assert viewer.page.locator("#whatif .steps li").count() == 2
+    expect(viewer.page.locator("#whatif .steps li")).to_have_count(2)
     assert f"{customers:,} customers without supply" in viewer.confirm("#whatif-undo")
     viewer.page.wait_for_selector(f"#whatif-lost:text-is('−{customers:,}')")
-    assert viewer.page.locator("#whatif .steps li").count() == 1
+    expect(viewer.page.locator("#whatif .steps li")).to_have_count(1)
 
     again = show()
-    again.page.goto(viewer.page.url)
+    again.page.goto(viewer.url)
     again.settled()
     again.page.wait_for_selector(f"#whatif-lost:text-is('−{customers:,}')")
     assert again.text("#card-title") == BREAKER and "Maintenance" in again.text("#banner")
@@ -78,7 +78,7 @@ def test_a_what_if_from_making_to_deleting(show: Show, address: str, normal: Non
     viewer.page.click("#back-to-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
     viewer.until_energized(fed, 2)
-    assert "scenario=" not in viewer.page.url
+    assert "scenario=" not in viewer.url
     viewer.page.click("#whatif-list .two-step > button")
     viewer.page.click("#whatif-list .sure")
     viewer.page.wait_for_selector("#whatif-list", state="detached")
@@ -142,6 +142,8 @@ def test_what_was_asked_for_a_what_if_is_not_done_live(show: Show, address: str,
     viewer.page.click("#whatif-suggestions button")
     viewer.page.click("#card .sure")
     viewer.page.wait_for_selector("#notes .error:has-text('nothing was operated')")
+    while not held:
+        viewer.page.wait_for_timeout(20)
     (route,) = held
     route.continue_()
     viewer.page.wait_for_selector("#whatif-name")
@@ -155,7 +157,7 @@ def test_a_link_to_a_what_if_that_is_gone_shows_the_live_state(show: Show, size:
     viewer = show(size=size).open(scenario="no-such-scenario")
     assert "You see the live state" in viewer.text("#notes")
     viewer.look(f"whatif-gone-{size}")
-    assert viewer.page.is_hidden("#banner") and "scenario=" not in viewer.page.url
+    assert viewer.page.is_hidden("#banner") and "scenario=" not in viewer.url
     assert all("404" in error for error in viewer.errors)
     viewer.errors.clear()
 
@@ -198,7 +200,7 @@ def test_every_view_at_an_event_of_the_log(show: Show, address: str, history: li
     assert "Open, normally closed" in viewer.text("#card .badges")
     assert viewer.text("#outages time") == "just begun"  # as it was then, not seen from now
     assert "This is the past" in viewer.text("#card .actions")
-    assert f"revision={opened}" in viewer.page.url
+    assert f"revision={opened}" in viewer.url
     seen = httpx.get(f"{address}/api/network", params={"revision": opened}).json()
     assert f"{seen['nodes_supplied']:,} of" in viewer.text("#time-figures")
     viewer.look("time")
@@ -213,7 +215,7 @@ def test_every_view_at_an_event_of_the_log(show: Show, address: str, history: li
     viewer.until_energized(fed, 2)
     viewer.page.click("#back-to-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
-    assert "revision=" not in viewer.page.url
+    assert "revision=" not in viewer.url
 
 
 def test_the_log_is_played_to_its_end(show: Show, history: list[dict[str, Any]]) -> None:
@@ -235,7 +237,7 @@ def test_a_link_to_an_instant(show: Show, address: str, history: list[dict[str, 
     viewer.page.wait_for_selector("#notes .error:has-text('has not come yet')")
     viewer.page.fill("#time-instant", "1999-01-01T00:00:00")
     viewer.page.wait_for_selector("#notes .error:has-text('choose a later instant')")
-    assert "at=" in viewer.page.url
+    assert "at=" in viewer.url
     viewer.page.click("#time-live")
     viewer.page.wait_for_selector("#banner", state="hidden")
     viewer.page.wait_for_function("() => document.getElementById('kpi-out').textContent === '0'")

@@ -60,7 +60,7 @@ def test_a_trace_is_asked_for_by_clicks(show: Show, address: str, normal: None) 
     assert viewer.number("#total-customers") == expected["sums"]["customers"] < free["sums"]["customers"]
     assert "Normal switch positions" in viewer.text("#trace header")
     again = show()
-    again.page.goto(viewer.page.url)
+    again.page.goto(viewer.url)
     again.settled()
     assert again.text("#total-customers") == viewer.text("#total-customers")
     assert again.ask("gridtwin.trace.request") == viewer.ask("gridtwin.trace.request")
@@ -75,7 +75,7 @@ def test_a_shortest_path_needs_two_places(show: Show, normal: None) -> None:
     viewer.page.click("[data-selected=start]")
     viewer.page.wait_for_selector("#total-customers")
     viewer.page.select_option("#tracer-kind", "shortest_path")
-    assert viewer.page.is_disabled("#tracer-run")
+    viewer.page.wait_for_selector("#tracer-run:disabled")
     viewer.page.fill("#search", "MV3.101 Switch 144")
     viewer.page.wait_for_selector("#results [role=option]")
     viewer.page.keyboard.press("ArrowDown")
@@ -256,11 +256,11 @@ def test_findings_are_chosen_by_kind_and_severity_and_say_how_to_repair(show: Sh
     viewer.settled().look("findings-chosen")
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['finding-mark']}).length") == 1
     viewer.page.select_option("#findings-severity", "info")
-    assert "No finding is of this kind" in viewer.text("#findings")
+    viewer.page.wait_for_selector("#findings:has-text('No finding is of this kind')")
     viewer.page.select_option("#findings-severity", "error")
     viewer.page.click("#findings-list button:text-is('Try it in a what-if')")
     viewer.page.wait_for_selector(f"#whatif .steps li:has-text('Close {BREAKER}')")
-    assert f"Repair of {LINE}" in viewer.text("#banner")
+    viewer.page.wait_for_selector(f"#banner:has-text('Repair of {LINE}')")
     (made,) = httpx.get(f"{address}/api/scenarios").json()["scenarios"]
     httpx.delete(f"{address}/api/scenarios/{made['id']}").raise_for_status()
 
@@ -296,16 +296,16 @@ def test_the_legend_hides_layers_positions_and_supply(show: Show, address: str, 
     viewer.page.click("[data-part=live]")
     viewer.settled()
     assert set(viewer.ask(f"({drawn})('lines').map(f => f.properties.energized)")) == {0}
-    assert "hide=closed%2Ctransformers%2Clive" in viewer.page.url
+    assert "hide=closed%2Ctransformers%2Clive" in viewer.url
     viewer.look("legend-hidden")
     again = show()
-    again.page.goto(viewer.page.url)
+    again.page.goto(viewer.url)
     again.settled()
     assert again.drawn() == viewer.drawn()
     for part in ("closed", "transformers", "live"):
         viewer.page.click(f"[data-part={part}]")
     viewer.settled()
-    assert viewer.drawn()["transformers"] > 0 and "hide=" not in viewer.page.url
+    assert viewer.drawn()["transformers"] > 0 and "hide=" not in viewer.url
 
 
 @pytest.mark.parametrize("colour", ["feeder", "voltage", "phase"])
@@ -318,7 +318,7 @@ def test_colours_tell_what_is_chosen(show: Show, address: str, normal: None, col
     viewer.look(f"colour-{colour}")
     after = colours_of(viewer, "lines")
     assert len(after) == 1 if colour == "phase" else len(after) > 2
-    assert f"colour={colour}" in viewer.page.url
+    assert f"colour={colour}" in viewer.url
     named = viewer.ask("JSON.stringify(gridtwin.map.map.getLayoutProperty('feeder-label', 'text-field'))")
     assert {"feeder": "feeder", "voltage": "kv", "phase": "phases"}[colour] in named
     assert viewer.ask("gridtwin.map.map.queryRenderedFeatures({layers: ['feeder-label']}).length") > 0
@@ -334,7 +334,7 @@ def test_cells_show_the_measure_that_is_chosen(show: Show, normal: None) -> None
         viewer.page.select_option("#legend-measure", measure)
         viewer.settled()
         seen[measure] = colours_of(viewer, "hexes")
-        assert f"measure={measure}" in viewer.page.url
+        assert f"measure={measure}" in viewer.url
     viewer.look("measure-kva")
     assert len(seen["customers_out"]) == len(seen["energized_share"]) == 1  # nobody is out
     counts = {measure: len(seen[measure]) for measure in ("customers", "transformers", "line_km", "rated_kva")}
