@@ -65,6 +65,14 @@ def first_from(xs: Ints, ys: Ints, low: int, high: int, code: int) -> int:
 
 
 @kernel
+def count_in_cell(xs: Ints, ys: Ints, begin: int, end: int, left: int, top: int, bits: int) -> int:
+    """Entries in begin … end in the square of 2^bits world units whose corner this is, a multiple of that."""
+    code = morton(left, top)
+    low = first_from(xs, ys, begin, end, code)
+    return first_from(xs, ys, low, end, code + (1 << (2 * bits))) - low
+
+
+@kernel
 def find(xs: Ints, ys: Ints, begin: int, end: int, left: int, top: int, right: int, bottom: int) -> tuple[Longs, int]:
     """Ranges of entries in begin … end that may lie in the box (all four sides inclusive).
 

@@ -7,7 +7,7 @@ import numpy as np
 from tiles._kernels import Bytes, Ints, Longs, put_varint, varint_size
 from topology.jit import kernel
 
-SHARED_UINT, SINT, DOUBLE, TEXT = range(4)
+SHARED_UINT, SINT, DOUBLE, TEXT, OTHER_TEXT = range(5)
 ABSENT = -(1 << 63)
 """Stands for an attribute that the feature does not have."""
 
@@ -64,7 +64,7 @@ def put_double_value(out: Bytes, at: int, bits: int) -> int:
 
 
 @kernel
-def put_text_value(out: Bytes, at: int, pool: Bytes, begin: int, end: int) -> int:
+def put_text_value(out: Bytes, at: int, data: Bytes, begin: int, end: int) -> int:
     """The same for UTF-8 text."""
     size = end - begin
     out[at] = 0x22
@@ -72,7 +72,7 @@ def put_text_value(out: Bytes, at: int, pool: Bytes, begin: int, end: int) -> in
     out[at] = 0x0A
     at = put_varint(out, at + 1, size)
     for i in range(begin, end):
-        out[at] = pool[i]
+        out[at] = data[i]
         at += 1
     return at
 
@@ -126,15 +126,12 @@ def share_tags(
 
 
 @kernel
-def own_values_room(columns: Longs, kinds: Longs, text_ptr: Ints | Longs) -> int:
-    """Bytes that the values of these features need at most."""
-    room: int = columns.shape[0] * (12 + 12 * columns.shape[1])
-    for c in range(columns.shape[1]):
-        if kinds[c] == TEXT:
-            for i in range(columns.shape[0]):
-                text = columns[i, c]
-                if text != ABSENT:
-                    room += text_ptr[text + 1] - text_ptr[text]
+def texts_room(texts: Longs, text_ptr: Ints | Longs) -> int:
+    """Bytes of these texts, (n,), ABSENT for none."""
+    room = 0
+    for i in range(texts.size):
+        if texts[i] != ABSENT:
+            room += text_ptr[texts[i] + 1] - text_ptr[texts[i]]
     return room
 
 
@@ -155,15 +152,18 @@ def encode_features(
     columns: Longs,
     column_kinds: Longs,
     column_keys: Longs,
-    text_pool: Bytes,
+    text_data: Bytes,
     text_ptr: Ints | Longs,
+    other_data: Bytes,
+    other_ptr: Ints | Longs,
 ) -> tuple[Bytes, Bytes]:
     """The features and the values of one MVT layer, each ready to stand in the layer message.
 
     kind: 1 points, 2 lines, 3 polygons. id_key: key of the attribute that repeats the id, -1 for none. ids: (n,).
     shapes: (n,), which of the geometries each has. runs, tags, tag_ptr, shared: from `share_tags`; value_pool,
     value_ptr: those values as they stand in a layer. columns: (n, m) other attributes with their kinds and keys,
-    ABSENT where a feature lacks one; texts are numbers of text_ptr, doubles their bits.
+    ABSENT where a feature lacks one; texts are numbers of text_ptr or other_ptr (with a NUL behind each text), doubles
+    their bits.
     """
     count = ids.size
     width = columns.shape[1]
@@ -174,7 +174,12 @@ def encode_features(
     for i in range(count):
         room += geometry_ptr[shapes[i] + 1] - geometry_ptr[shapes[i]] + tag_ptr[runs[i] + 1] - tag_ptr[runs[i]]
     out = np.empty(room + count * (40 + 6 * width), np.uint8)
-    value_room = own_values_room(columns, column_kinds, text_ptr)
+    value_room = count * (12 + 12 * width)
+    for c in range(width):
+        if column_kinds[c] == TEXT:
+            value_room += texts_room(columns[:, c], text_ptr)
+        elif column_kinds[c] == OTHER_TEXT:
+            value_room += texts_room(columns[:, c], other_ptr)
     for i in range(shared.size):
         value_room += value_ptr[shared[i] + 1] - value_ptr[shared[i]]
     values = np.empty(value_room, np.uint8)
@@ -218,7 +223,9 @@ def encode_features(
                 if column_kind == DOUBLE:
                     value_at = put_double_value(values, value_at, value)
                 elif column_kind == TEXT:
-                    value_at = put_text_value(values, value_at, text_pool, text_ptr[value], text_ptr[value + 1])
+                    value_at = put_text_value(values, value_at, text_data, text_ptr[value], text_ptr[value + 1] - 1)
+                elif column_kind == OTHER_TEXT:
+                    value_at = put_text_value(values, value_at, other_data, other_ptr[value], other_ptr[value + 1] - 1)
                 else:
                     value_at = put_sint_value(values, value_at, value)
                 value_count += 1

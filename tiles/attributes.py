@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.live import BranchSupply, NodeSupply, Supply, SwitchSupply
-from tiles.mvt import ABSENT, TextPool, Value
+from tiles.mvt import ABSENT, Value
 from twin import phases
 from twin.components import (
     AC_LINE_SEGMENT,
@@ -91,27 +91,14 @@ class Identity:
             texts[here] = table[column][rows[here] if where is None else where[rows[here]]]
         return texts
 
-    def pool(self, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs, Longs]:
-        """Mrids and names of some rows in UTF-8, and which of these texts are whose, int64 (n,), ABSENT if empty."""
-        if self.which is None:
+    def encoded(self, column: str, rows: NDArray[np.integer[Any]]) -> tuple[Texts, Longs]:
+        """The same in UTF-8, and which of these texts is whose, int64 (n,), ABSENT where there is none."""
+        if self.which is not None:  # in two tables
+            texts, numbers = Texts.of(self.texts(column, rows)), np.arange(len(rows))
+        else:
             ((table, where),) = self.tables
-            return _pool(table, rows if where is None else where[rows])
-        numbers, pools = np.empty((2, len(rows)), dtype=np.int64), []
-        which, first = self.which[rows], 0
-        for each, (table, where) in enumerate(self.tables):
-            here = np.flatnonzero(which == each)
-            pool, *own = _pool(table, rows[here] if where is None else where[rows[here]])
-            for number, of in zip(numbers, own, strict=True):
-                number[here] = np.where(of == ABSENT, ABSENT, of + first)
-            pools.append(pool)
-            first += len(pool.ptr) - 1
-        return TextPool.joined(pools), numbers[0], numbers[1]
-
-
-def _pool(table: Table, rows: NDArray[np.integer[Any]]) -> tuple[TextPool, Longs, Longs]:
-    (mrids, of_mrids), (names, of_names) = (_texts_of(table[column], rows) for column in ("mrid", "name"))
-    data, ptr, numbers = mrids.gather_both(of_mrids, names, of_names, ABSENT)
-    return TextPool(data, ptr), numbers[: len(rows)], numbers[len(rows) :]
+            texts, numbers = _texts_of(table[column], rows if where is None else where[rows])
+        return texts, np.where(texts.ptr[numbers + 1] - texts.ptr[numbers] > 1, numbers, ABSENT)
 
 
 def _texts_of(column: NDArray[Any] | Texts, rows: NDArray[np.integer[Any]]) -> tuple[Texts, Longs]:

@@ -19,12 +19,13 @@ from tiles.index import EXTENT_BITS
 from tiles.kept import Kept
 from tiles.live import BranchSupply
 from tiles.mercator import WORLD_BITS, lnglat_to_world, tiles_of_boxes
-from tiles.mvt import LINE, SHARED_UINT, TEXT, Columns, Geometry, Tags, TextPool, ValuePool, encode_layer
+from tiles.mvt import LINE, SHARED_UINT, TEXT, Columns, Geometry, Tags, ValuePool, encode_layer
 from topology.jit import exercise
 from twin import phases
 from twin.components import LINE as LINE_BRANCH
 from twin.network import Network
 from twin.state import Snapshot
+from twin.texts import Texts
 
 __all__ = ["FIELDS", "MAXZOOM", "FeederSupply", "Feeders"]
 
@@ -79,11 +80,10 @@ class FeederSupply:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shown:
-    """Feeders that a tile shows, int64 (n,), with their geometry and names."""
+    """Feeders that a tile shows, int64 (n,), with their geometry."""
 
     feeders: Longs
     geometry: Geometry
-    names: TextPool
 
 
 class Feeders:
@@ -100,9 +100,9 @@ class Feeders:
             self._consumer_feeder[inside], network.consumer_customers[inside], count
         ).astype(np.int64)
         self._levels = _levels(network, rows, self._ptr)
-        self._names = [
-            name or mrid for name, mrid in zip(network.feeders["name"], network.feeders["mrid"], strict=True)
-        ]
+        self._names = Texts.of(
+            [name or mrid for name, mrid in zip(network.feeders["name"], network.feeders["mrid"], strict=True)]
+        )
         self._supplies = BySnapshot(self._whole, self._after)
         self._tiles: Kept[tuple[int, int, int], _Shown] = Kept(_KEPT)
 
@@ -161,7 +161,7 @@ class Feeders:
         if len(feeders) == 0:
             return b""
         live = self.supply(snapshot)
-        columns = np.stack([np.arange(len(feeders)), self.customers[feeders], live.out[feeders]], axis=1)
+        columns = np.stack([feeders, self.customers[feeders], live.out[feeders]], axis=1)
         return encode_layer(
             "feeders",
             LINE,
@@ -170,7 +170,7 @@ class Feeders:
             _TAGS,
             np.zeros(len(feeders), dtype=np.int64),
             live.energized[feeders],
-            Columns(("feeder", "customers", "customers_out"), (TEXT, SHARED_UINT, SHARED_UINT), columns, shown.names),
+            Columns(("feeder", "customers", "customers_out"), (TEXT, SHARED_UINT, SHARED_UINT), columns, self._names),
             repeat_id=False,
         )
 
@@ -188,7 +188,7 @@ class Feeders:
         size = (1 << bits) + _MARGIN
         near = (low_x <= left + size) & (high_x >= left - _MARGIN) & (low_y <= top + size) & (high_y >= top - _MARGIN)
         feeders, data, ptr = _kernels_feeders.cut_pieces(*level.take(np.flatnonzero(near)), left, top, 1 << _PIXEL_BITS)
-        return _Shown(feeders, Geometry(data, ptr), TextPool.of([self._names[row] for row in feeders.tolist()]))
+        return _Shown(feeders, Geometry(data, ptr))
 
     def tiles_of(self, z: int, feeders: Longs) -> tuple[Longs, Longs]:
         """Columns and rows of all tiles that show any of these feeders, and hardly any more; some more than once."""

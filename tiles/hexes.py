@@ -22,13 +22,13 @@ from tiles.mercator import WORLD, lnglat_to_unit, tile_bounds, tiles_of_boxes, w
 from tiles.mvt import (
     BUFFER,
     DOUBLE,
+    NO_TEXTS,
     POLYGON,
     SHARED_UINT,
     TEXT,
     Columns,
     Geometry,
     Tags,
-    TextPool,
     ValuePool,
     doubles,
     encode_layer,
@@ -37,6 +37,7 @@ from twin import phases
 from twin.geometry import EARTH_RADIUS_M, LineStrings
 from twin.network import Network
 from twin.state import Snapshot, supply
+from twin.texts import Texts
 
 __all__ = ["FIELDS", "RESOLUTIONS", "HexLevel", "HexPyramid", "HexSupply"]
 
@@ -137,7 +138,7 @@ class _Outlines:
     positions: Longs
     owner: Longs
     geometry: Geometry
-    names: TextPool
+    names: Texts
 
 
 class HexPyramid:
@@ -308,7 +309,7 @@ class HexPyramid:
                 rings.append((position, (ring_x + world) * unit - x * 4096.0, ring_y * unit - y * 4096.0))
         if not rings:
             none = np.empty(0, np.int64)
-            return _Outlines(none, none, Geometry(np.empty(0, np.uint8), np.zeros(1, np.int64)), TextPool())
+            return _Outlines(none, none, Geometry(np.empty(0, np.uint8), np.zeros(1, np.int64)), NO_TEXTS)
         rings.sort(key=lambda ring: ring[0])
         shown, outlines = geometry.cut_rings(
             np.array([position for position, _, _ in rings], dtype=np.int64),
@@ -318,7 +319,7 @@ class HexPyramid:
         )
         entry, bits = level.entries(shown), tile.shift + EXTENT_BITS
         owner = (level.centres.x[entry] >> bits == x) & (level.centres.y[entry] >> bits == y)
-        names = TextPool.of([f"{cell:x}" for cell in level.cells[shown].tolist()])
+        names = Texts.of([f"{cell:x}" for cell in level.cells[shown].tolist()])
         return _Outlines(shown, owner.astype(np.int64), outlines, names)
 
 

@@ -17,6 +17,7 @@ from tiles.mvt import (
     DOUBLE,
     LINE,
     NO_TEXTS,
+    OTHER_TEXT,
     POINT,
     SHARED_UINT,
     TEXT,
@@ -116,16 +117,17 @@ class Layer:
         )
 
     def _columns(self, entries: Longs, zoom: int, depth: Longs | None) -> Columns:
-        names, kinds, texts = ["customers"], [SHARED_UINT], NO_TEXTS
+        names, kinds, texts, others = ["customers"], [SHARED_UINT], NO_TEXTS, NO_TEXTS
         values: list[NDArray[np.integer[Any]]] = [self.customers[entries]]
         if self.length_m is not None:
             names.append("length_m")
             kinds.append(DOUBLE)
             values.append(doubles(self.length_m[self.index.row[entries]]))
         if zoom >= NAMES_ZOOM:
-            texts, mrids, own_names = self.identity.pool(self.index.row[entries])
+            rows = self.index.row[entries]
+            (texts, mrids), (others, own_names) = (self.identity.encoded(column, rows) for column in ("mrid", "name"))
             names += ["mrid", "name"]
-            kinds += [TEXT, TEXT]
+            kinds += [TEXT, OTHER_TEXT]
             values += [mrids, own_names]
         if depth is not None:
             names.append("depth")
@@ -134,7 +136,7 @@ class Layer:
         columns = np.empty((len(entries), len(names)), dtype=np.int64)
         for position, value in enumerate(values):
             columns[:, position] = value
-        return Columns(tuple(names), tuple(kinds), columns, texts)
+        return Columns(tuple(names), tuple(kinds), columns, texts, others)
 
 
 def make_layers(network: Network) -> tuple[Layer, ...]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tiles import _kernels_encode
 from tiles._kernels import BUFFER, EXTENT
-from tiles._kernels_encode import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT
+from tiles._kernels_encode import ABSENT, DOUBLE, OTHER_TEXT, SHARED_UINT, SINT, TEXT
 from topology.jit import exercise
+from twin.texts import Texts
 
 __all__ = [
     "ABSENT",
@@ -22,6 +23,8 @@ __all__ = [
     "DOUBLE",
     "EXTENT",
     "LINE",
+    "NO_TEXTS",
+    "OTHER_TEXT",
     "POINT",
     "POLYGON",
     "SHARED_UINT",
@@ -30,7 +33,6 @@ __all__ = [
     "Columns",
     "Geometry",
     "Tags",
-    "TextPool",
     "Value",
     "ValuePool",
     "doubles",
@@ -42,6 +44,8 @@ POINT, LINE, POLYGON = 1, 2, 3
 
 Value = str | bool | int | float
 """What an attribute may be; a feature that lacks it has no tag."""
+
+NO_TEXTS = Texts.of([])
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -90,52 +94,18 @@ class Tags:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextPool:
-    """Texts by number, UTF-8: their bytes, and (texts + 1,) offsets, int32 up to 2 GB and int64 beyond."""
-
-    data: Bytes = field(default_factory=lambda: np.empty(0, np.uint8))
-    ptr: NDArray[np.int32] | Longs = field(default_factory=lambda: np.zeros(1, np.int32))
-
-    @classmethod
-    def of(cls, texts: Sequence[str]) -> TextPool:
-        """Encodes the texts."""
-        whole = "".join(texts)
-        if whole.isascii():
-            data = np.frombuffer(whole.encode(), dtype=np.uint8).copy()
-            ptr = np.zeros(len(texts) + 1, dtype=np.int64)
-            np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=ptr[1:])
-        else:
-            data, ptr = _joined([text.encode() for text in texts])
-        return cls(data, ptr.astype(np.int32) if len(data) < 2**31 else ptr)
-
-    @classmethod
-    def joined(cls, pools: Sequence[TextPool]) -> TextPool:
-        """The texts of some pools, one after the other."""
-        if not pools:
-            return cls()
-        starts = np.cumsum([0, *(len(pool.data) for pool in pools)]).astype(np.int64)
-        ptr = np.concatenate(
-            [pool.ptr[:-1].astype(np.int64) + start for pool, start in zip(pools, starts, strict=False)]
-        )
-        ptr = np.append(ptr, starts[-1])
-        return cls(np.concatenate([pool.data for pool in pools]), ptr.astype(np.int32) if starts[-1] < 2**31 else ptr)
-
-
-NO_TEXTS = TextPool()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """Attributes of n features that hardly any two share.
 
-    names: (m,). kinds: (m,) of SHARED_UINT (whole numbers that repeat), SINT, DOUBLE (see `doubles`) and TEXT (a
-    number of the pool). values: int64 (n, m), ABSENT where a feature lacks one.
+    names: (m,). kinds: (m,) of SHARED_UINT (whole numbers that repeat), SINT, DOUBLE (see `doubles`), TEXT (a row of
+    `texts`) and OTHER_TEXT (of `others`). values: int64 (n, m), ABSENT where a feature lacks one.
     """
 
     names: tuple[str, ...]
     kinds: tuple[int, ...]
     values: Longs
-    texts: TextPool = NO_TEXTS
+    texts: Texts = field(default_factory=lambda: NO_TEXTS)
+    others: Texts = field(default_factory=lambda: NO_TEXTS)
 
 
 def doubles(values: NDArray[np.floating[Any]]) -> Longs:
@@ -190,6 +160,8 @@ def encode_layer(
         column_keys,
         columns.texts.data,
         columns.texts.ptr,
+        columns.others.data,
+        columns.others.ptr,
     )
     size = len(frame.head) + len(features) + len(frame.foot) + len(values)
     return b"".join([b"\x1a", _varint(size), frame.head, features.data, frame.foot, values.data])

@@ -30,36 +30,6 @@ def gather(data: Masks, ptr: Numbers, rows: Longs) -> tuple[Masks, Ints]:
 
 
 @kernel
-def gather_both(
-    data: Masks, ptr: Numbers, rows: Longs, other_data: Masks, other_ptr: Numbers, other_rows: Longs, none: int
-) -> tuple[Masks, Ints, Longs]:
-    """Texts of rows of a column, then as many of another, as `gather` does.
-
-    With the number of each among them, (2 * rows,), `none` for an empty one.
-    """
-    count = rows.size
-    offsets = np.zeros(2 * count + 1, np.int32)
-    numbers = np.full(2 * count, none, np.int64)
-    for i in range(count):
-        offsets[i + 1] = offsets[i] + (ptr[rows[i] + 1] - ptr[rows[i]] - 1)
-    for i in range(count):
-        row = other_rows[i]
-        offsets[count + i + 1] = offsets[count + i] + (other_ptr[row + 1] - other_ptr[row] - 1)
-    out = np.empty(offsets[-1], np.uint8)
-    at = 0
-    for i in range(count):
-        for j in range(ptr[rows[i]], ptr[rows[i] + 1] - 1):
-            out[at] = data[j]
-            at += 1
-        for j in range(other_ptr[other_rows[i]], other_ptr[other_rows[i] + 1] - 1):
-            out[offsets[count + i] + j - other_ptr[other_rows[i]]] = other_data[j]
-    for i in range(2 * count):
-        if offsets[i + 1] > offsets[i]:
-            numbers[i] = i
-    return out, offsets, numbers
-
-
-@kernel
 def ascends(data: Masks, ptr: Numbers, order: Ints) -> bool:
     """Whether the texts in this order grow from each to the next, as UTF-8 and so by code point."""
     for i in range(1, order.size):

@@ -117,12 +117,6 @@ class Texts:
         """UTF-8 of some rows, one behind the other, and their (n + 1,) offsets; less than 2 GB."""
         return _kernels_texts.gather(self.data, self.ptr, rows.astype(np.int64))
 
-    def gather_both(
-        self, rows: NDArray[np.int64], other: Texts, other_rows: NDArray[np.int64], none: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int64]]:
-        """The same of this column, then of another, (n,) rows each; with their numbers, int64 (2 n,), none if empty."""
-        return _kernels_texts.gather_both(self.data, self.ptr, rows, other.data, other.ptr, other_rows, none)
-
     def _listed(self, rows: NDArray[np.integer[Any]]) -> list[str]:
         if len(rows) and (rows.min() < -len(self) or rows.max() >= len(self)):
             raise IndexError(f"rows {rows.min()} … {rows.max()} of {len(self)} texts")
@@ -152,6 +146,4 @@ def _narrow(ptr: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
 @exercise
 def _read_one() -> None:
     texts = Texts.of(["a"])
-    row = np.zeros(1, dtype=np.int64)
-    texts.gather(row)
-    texts.gather_both(row, texts, row, -1)
+    texts.gather(np.zeros(1, dtype=np.int64))

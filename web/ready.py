@@ -25,7 +25,7 @@ from web.responses import etag_matches
 MOST = 20_000
 """Answers kept."""
 MADE_AT_ONCE = 8
-"""Tiles made of what one read of a connection brought, each some tenths of a millisecond; the rest waits its turn."""
+"""Tiles made of what one read of a connection brought, each a millisecond at most; the rest waits its turn."""
 _PREFIX = b"/tiles/"
 _OF_BODIES = (b"content-length", b"content-type", b"content-encoding", b"gridtwin-left-out")
 _REFUSED = frozenset(

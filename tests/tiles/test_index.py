@@ -26,6 +26,7 @@ def test_points(z: int) -> None:
             moved = index.x.astype(np.int64) + world
             wanted |= (moved >= left) & (moved <= right) & (index.y >= top) & (index.y <= bottom)
         assert sorted(index.entries(tile).tolist()) == np.flatnonzero(wanted).tolist()
+        assert index.about(tile) == np.count_nonzero((index.x >> 31 - z == x) & (index.y >> 31 - z == y))
 
 
 @pytest.mark.parametrize("z", range(0, 17))
@@ -42,13 +43,14 @@ def test_lines(z: int) -> None:
         if xs.min() <= right and xs.max() >= left and ys.min() <= bottom and ys.max() >= top:
             wanted.append(entry)
     assert index.entries(tile).tolist() == wanted
+    assert index.about(tile) == np.count_nonzero((index.middle_x >> 31 - z == x) & (index.middle_y >> 31 - z == y))
 
 
 def test_nothing_placed() -> None:
     tile = TileBox.of(16, 5, 5)
     assert len(PointIndex.of(np.full((3, 2), np.nan)).entries(tile)) == 0
     nowhere = LineStrings.between(np.full((3, 2), np.nan), np.zeros((3, 2)))
-    assert len(LineIndex.of(nowhere).entries(tile)) == 0
+    assert len(LineIndex.of(nowhere).entries(tile)) == LineIndex.of(nowhere).about(tile) == 0
 
 
 def test_lines_are_searched_in_two_classes_of_length() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.tiles import reader
 from tiles import mvt
-from tiles.mvt import ABSENT, DOUBLE, SHARED_UINT, SINT, TEXT, Columns, Geometry, Tags, TextPool, ValuePool
+from tiles.mvt import ABSENT, DOUBLE, OTHER_TEXT, SHARED_UINT, SINT, TEXT, Columns, Geometry, Tags, ValuePool
+from twin.texts import Texts
 
 
 def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
@@ -29,7 +30,7 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
     states[:, 3] = [0, 5, -1]
     tags = Tags(("one", "two", "three", "live"), ValuePool.of(values), combinations, states)
     combination, state = random.integers(0, 6, count), random.integers(0, 3, count)
-    texts = TextPool.of(["x", "", "y" * 200])
+    texts, others = ["x", "", "y" * 200], ["ä€𝄞", "z", ""]
     doubles = random.choice([0.0, -0.0, 1.5, -2.0, math.nan, math.inf], count)
     columns = np.stack(
         [
@@ -37,10 +38,11 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
             random.choice([0, -1, 1, -(2**33), ABSENT], count),
             mvt.doubles(doubles),
             random.choice([0, 1, 2, ABSENT], count),
+            random.choice([0, 1, 2, ABSENT], count),
         ],
         axis=1,
     )
-    named = ("uint", "sint", "double", "text")
+    named = ("uint", "sint", "double", "text", "other")
     ids = random.permutation(2**33 + np.arange(count)).astype(np.int64)
     data = mvt.encode_layer(
         "layer",
@@ -50,7 +52,7 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
         tags,
         combination,
         state,
-        Columns(named, (SHARED_UINT, SINT, DOUBLE, TEXT), columns, texts),
+        Columns(named, (SHARED_UINT, SINT, DOUBLE, TEXT, OTHER_TEXT), columns, Texts.of(texts), Texts.of(others)),
     )
     features = []
     for row in range(count):
@@ -62,7 +64,8 @@ def made(seed: int, count: int) -> tuple[bytes, list[dict[str, object]]]:
             int(columns[row, 0]),
             int(columns[row, 1]),
             float(doubles[row]),
-            ["x", "", "y" * 200][max(columns[row, 3], 0)],
+            texts[max(columns[row, 3], 0)],
+            others[max(columns[row, 4], 0)],
         ]
         for name, value, column in zip(named, plain, columns[row], strict=True):
             if column != ABSENT:

@@ -13,6 +13,7 @@ from loaders.simbench import read_simbench
 from tests.tiles import reader
 from tests.tiles.grids import snapshot, town
 from tiles import source as source_module
+from tiles.index import TileBox
 from tiles.layers import LAYER_NAMES
 from tiles.mercator import TileAddressError, code_to_tile, lnglat_to_tile, tile_to_code
 from tiles.source import TileSource, UnknownLayer, UnknownTileset
@@ -276,7 +277,16 @@ def test_a_tile_is_at_hand_where_all_but_the_state_is_kept_and_few(
     assert made.at_hand("hexes", 9, 0, 0, snapshot(network))  # nothing is in it in any state
 
 
-def test_a_tile_of_elements_is_never_at_hand(source: TileSource, network: Network) -> None:
-    z, x, y = tiles_of_places(network, 14)[0]
-    source.tile("grid", z, x, y, snapshot(network))
-    assert not source.at_hand("grid", z, x, y, snapshot(network))
+def test_a_tile_of_elements_is_at_hand_where_they_are_few(
+    source: TileSource, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = snapshot(network)
+    for z in (10, 13, 16):
+        for tile in tiles_of_places(network, z)[:20]:
+            held = sum(len(layer.features) for layer in reader.read(source.tile("grid", *tile, state).data).values())
+            monkeypatch.setattr("tiles.source.FEW", held)  # the buffer's share is in the tile and not counted
+            assert source.at_hand("grid", *tile, state), tile
+            monkeypatch.setattr("tiles.source.FEW", -1)
+            assert not source.at_hand("grid", *tile, state)
+    world = TileBox.of(0, 0, 0)
+    assert all(layer.index.about(world) == len(layer.index) for layer in source.layers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,17 +54,6 @@ def test_a_row_that_is_not_there() -> None:
     with pytest.raises(IndexError, match="1 flags for 2 texts"):
         texts[[True]]
     assert Texts.of([]).tolist() == Texts.parse(b"").tolist() == []
-
-
-def test_two_columns_are_gathered_as_one() -> None:
-    plain, more = some(1), some(2, 90)
-    rng = np.random.default_rng(3)
-    rows, others = rng.integers(0, len(plain), 40), rng.integers(0, len(more), 40)
-    data, ptr, numbers = Texts.of(plain).gather_both(rows, Texts.of(more), others, -7)
-    wanted = [*(plain[row] for row in rows), *(more[row] for row in others)]
-    assert [data[a:b].tobytes().decode() for a, b in pairwise(ptr)] == wanted
-    assert numbers.tolist() == [number if text else -7 for number, text in enumerate(wanted)]
-    assert "" in wanted[:40] and "" in wanted[40:]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -33,7 +33,8 @@ def _address(zoom: int) -> str:
 
 HEXES = [f"/tiles/hexes/{_address(zoom)}.mvt" for zoom in range(13)]
 FEEDERS = [f"/tiles/feeders/{_address(zoom)}.mvt" for zoom in range(11)]
-EMPTY = ["/tiles/hexes/11/3/5.mvt", "/tiles/feeders/9/0/0.mvt"]
+GRID = [f"/tiles/grid/{_address(zoom)}.mvt" for zoom in range(10, 17)]
+EMPTY = ["/tiles/grid/16/3/5.mvt", "/tiles/hexes/11/3/5.mvt", "/tiles/feeders/9/0/0.mvt"]
 OTHERS = [f"/tiles/hexes/{_address(9)}.pbf", f"/tiles/hexes/0{_address(9)}.mvt"]
 
 
@@ -121,7 +122,7 @@ def test_it_is_what_the_application_answers(
     served = serve(twin, cors_origins=origins)
     connection, counted = connect(served), here(served).metrics.tile_cache
     statuses: Counter[bytes] = Counter()
-    for path in [*HEXES, *FEEDERS, *EMPTY, *OTHERS]:
+    for path in [*HEXES, *FEEDERS, *GRID, *EMPTY, *OTHERS]:
         application = connection.ask(path, GZIP, "Range: bytes=0-0")  # which is left to the application, and not heeded
         assert by_application == [path]
         for known in ([], ["*"], [_etag(application)], [f'W/{_etag(application)}, "x"'], ['"x"']):
@@ -170,7 +171,6 @@ def test_it_is_counted_and_logged_as_the_application_does(
         ("/tiles/cells/3/0/0.mvt", b"404"),
         (HEXES[9].replace("hexes", "%68exes"), b"200"),
         (HEXES[9] + "?layers=hexes", b"200"),
-        (f"/tiles/grid/{_address(14)}.mvt", b"200"),
     ],
 )
 def test_what_is_no_plain_cheap_tile_goes_to_the_application(
@@ -218,6 +218,19 @@ def test_a_tile_is_first_cut_by_a_thread(
     assert by_application == [path] and second != first
 
 
+def test_a_tile_of_many_elements_goes_to_the_application(
+    twin: Twin,
+    serve: Callable[..., Served],
+    connect: Callable[[Served], Connection],
+    by_application: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = connect(serve(twin))
+    monkeypatch.setattr("tiles.source.FEW", 0)
+    assert connection.ask(GRID[4], GZIP)[0].split(b" ")[1] == b"200"
+    assert by_application == [GRID[4]]
+
+
 def test_requests_sent_ahead_are_answered_in_order_and_hold_the_loop_only_for_some_tiles(
     twin: Twin, serve: Callable[..., Served], connect: Callable[[Served], Connection], by_application: list[str]
 ) -> None:
@@ -250,7 +263,7 @@ def test_an_etag_never_names_a_tile_of_another_state_while_switching_goes_on(
     twin: Twin, serve: Callable[..., Served], connect: Callable[[Served], Connection]
 ) -> None:
     served = serve(twin, cache_bytes=1)  # so that each answer is made anew
-    tilesets = {"hexes": HEXES[8], "feeders": FEEDERS[8]}
+    tilesets = {"hexes": HEXES[8], "feeders": FEEDERS[8], "grid": GRID[4]}
     first = connect(served)
     for path in tilesets.values():
         first.ask(path, GZIP)
@@ -273,7 +286,8 @@ def test_an_etag_never_names_a_tile_of_another_state_while_switching_goes_on(
     done.set()
     for reader in readers:
         reader.join(30)
-    source, address = TileSource(twin.network), tuple(int(part) for part in _address(8).split("/"))
+    source = TileSource(twin.network)
+    addresses = {of: [int(part) for part in re.findall(r"\d+", path)] for of, path in tilesets.items()}
     bodies: dict[tuple[str, bytes], set[bytes]] = {}
     expected: dict[tuple[str, int], bytes] = {}
     for tileset, head, body in answers:
@@ -281,7 +295,7 @@ def test_an_etag_never_names_a_tile_of_another_state_while_switching_goes_on(
         assert told is not None and tag is not None
         of = tileset, int(told[1])
         if of not in expected:
-            expected[of] = source.tile(tileset, *address, twin.at(of[1])).data
+            expected[of] = source.tile(tileset, *addresses[tileset], twin.at(of[1])).data
         assert gzip.decompress(body) == expected[of], of
         bodies.setdefault((tileset, tag[1]), set()).add(body)
     assert all(len(each) == 1 for each in bodies.values())
