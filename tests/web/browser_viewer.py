@@ -87,7 +87,8 @@ class Viewer:
     def settled(self) -> Viewer:
         """Waits until nothing moves, nothing is asked and all is drawn, for a while.
 
-        Names and marks are placed some time after the tiles are there: only a map that rests has drawn them.
+        Names and marks are placed some time after the tiles are there: only a map that rests has drawn them. Where the
+        last to be loaded changed nothing, the engine draws no frame after which it would say so, and is asked for one.
         """
         self.ask("() => { window.calm_since = 0; }")
         try:
@@ -99,9 +100,10 @@ class Viewer:
                         window.rests = false;
                         map.map.on('render', () => { window.rests = false; });
                         map.map.on('idle', () => { window.rests = true; });
-                        map.map.triggerRepaint();
                     }
-                    const moves = map && !(window.rests && map.map.loaded() && !map.map.isMoving());
+                    const still = map && map.map.loaded() && !map.map.isMoving();
+                    if (still && !window.rests) map.map.triggerRepaint();
+                    const moves = map && !(still && window.rests);
                     const busy = !ready || window.questions || moves;
                     if (busy || !window.calm_since) window.calm_since = performance.now();
                     return !busy && performance.now() - window.calm_since > 300;

@@ -85,6 +85,7 @@ def whole(store: Path, network: Network) -> Path:
 MUCH = 100_000
 """Bytes of the journal's log in which there are some tiles, and far from all."""
 SLOWLY = f"""
+import signal
 import sys
 import time
 from pathlib import Path
@@ -96,6 +97,7 @@ def until_there_is_much(*chunk):
     if log.stat().st_size >= {MUCH}:
         time.sleep(600)
 Journal.add = until_there_is_much
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
 main()
 """
 """An export that has made some tiles, and goes no further."""
