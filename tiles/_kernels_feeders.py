@@ -1,10 +1,11 @@
-"""The loop that cuts the pieces of feeders to a tile with its buffer, as MVT geometry."""
+"""Loops that order the pieces of feeders as lines run, and cut them to a tile with its buffer, as MVT geometry."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiles._kernels import Bytes, Ints, Longs
 from tiles._kernels_cut import clipped, put_part
@@ -12,6 +13,85 @@ from topology.jit import kernel
 
 TOLERANCE = 0.75
 """Pixels by which a line may leave the pixels that it was snapped to: as much as it left its true place before."""
+
+MOST_TRIED = 8
+"""Pieces at a place of which the one that goes on most straight is taken: more would cost their square."""
+
+
+@kernel
+def trails(
+    ends: Longs, xs: Longs, ys: Longs, ptr: Longs, incident: Longs, feeder_ptr: Longs
+) -> tuple[Longs, NDArray[np.bool_]]:
+    """Pieces in an order in which they follow each other in as few lines as can be, and which of them are turned round.
+
+    ends: the nodes of each piece (pieces, 2). xs, ys: where nodes lie. ptr, incident: pieces at each node, a loop
+    twice. feeder_ptr: where the nodes of each feeder begin, whose pieces stay together. A line begins where an odd
+    number of pieces meets, as every walk that does ends at another such place (Euler); rings come last.
+    """
+    count = len(ends)
+    order = np.empty(count, np.int64)
+    turned = np.zeros(count, np.bool_)
+    used = np.zeros(count, np.bool_)
+    left = ptr[1:] - ptr[:-1]
+    begin = ptr[:-1].copy()
+    found = 0
+    for feeder in range(len(feeder_ptr) - 1):
+        for only_odd in (True, False):
+            for node in range(feeder_ptr[feeder], feeder_ptr[feeder + 1]):
+                while left[node] > 0 and (left[node] % 2 == 1 or not only_odd):
+                    found = _walk(node, ends, xs, ys, ptr, incident, left, begin, used, order, turned, found)
+    return order, turned
+
+
+@kernel
+def _walk(
+    node: int,
+    ends: Longs,
+    xs: Longs,
+    ys: Longs,
+    ptr: Longs,
+    incident: Longs,
+    left: Longs,
+    begin: Longs,
+    used: NDArray[np.bool_],
+    order: Longs,
+    turned: NDArray[np.bool_],
+    found: int,
+) -> int:
+    """Takes pieces from a node on until it can go no further; how many are taken by then."""
+    dx = 0.0
+    dy = 0.0
+    while left[node] > 0:
+        best = -1
+        straightest = -np.inf
+        tried = 0
+        i = begin[node]
+        while i < ptr[node + 1] and tried < MOST_TRIED:
+            piece = incident[i]
+            if used[piece]:
+                if i == begin[node]:
+                    begin[node] += 1
+            else:
+                tried += 1
+                other = ends[piece, 0] + ends[piece, 1] - node
+                ax = float(xs[other] - xs[node])
+                ay = float(ys[other] - ys[node])
+                along = (ax * dx + ay * dy) / max(1.0, math.hypot(ax, ay))
+                if along > straightest:
+                    straightest = along
+                    best = piece
+            i += 1
+        used[best] = True
+        order[found] = best
+        turned[found] = ends[best, 0] != node
+        found += 1
+        other = ends[best, 0] + ends[best, 1] - node
+        dx = float(xs[other] - xs[node])
+        dy = float(ys[other] - ys[node])
+        left[node] -= 1
+        left[other] -= 1
+        node = other
+    return found
 
 
 @kernel

@@ -1,8 +1,9 @@
 """Every feeder as one feature at every zoom, however far out: drawn, not sampled.
 
 A feeder's lines from 1 kV on (all of them where it has none) are snapped to the pixels of a screen, what falls on the
-same pixels is there once, and steps from pixel to pixel become straight lines where these stay as near. So a feeder
-costs about as many bytes as it has pixels, and one that is smaller than a pixel is still one pixel.
+same pixels is there once, and what only sticks out of the rest by a pixel is left out. Pieces are put in an order in
+which they make few and long lines, of which steps from pixel to pixel become straight where these stay as near. So a
+feeder costs less than a byte or two a pixel, and one that is smaller than a pixel is still one pixel.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tiles.kept import Kept
 from tiles.live import BranchSupply
 from tiles.mercator import WORLD_BITS, lnglat_to_world, tiles_of_boxes
 from tiles.mvt import LINE, SHARED_UINT, TEXT, Columns, Geometry, Tags, ValuePool, encode_layer
+from tiles.trails import following
 from topology.jit import exercise
 from twin import phases
 from twin.components import LINE as LINE_BRANCH
@@ -241,8 +243,9 @@ def _levels(network: Network, rows: Longs, ptr: Longs) -> list[_Level]:
     levels = []
     for _ in range(MAXZOOM, -1, -1):
         pieces = _once(pieces)
-        begins = np.searchsorted(pieces[0], np.arange(len(ptr))).astype(np.int64)
-        feeder, x0, y0, x1, y1 = pieces.astype(np.int32)
+        shown = following(pieces)
+        begins = np.searchsorted(shown[0], np.arange(len(ptr))).astype(np.int64)
+        feeder, x0, y0, x1, y1 = shown.astype(np.int32)
         levels.append(_Level(feeder, x0, y0, x1, y1, begins))
         pieces = np.concatenate([pieces[:1], pieces[1:] >> 1])
     return levels[::-1]
@@ -267,4 +270,5 @@ def _once(pieces: Longs) -> Longs:
 @exercise
 def _cut_one() -> None:
     none = np.empty(0, dtype=np.int32)
+    following(np.empty((5, 0), dtype=np.int64))
     _kernels_feeders.cut_pieces(none, none, none, none, none, 0, 0, 1 << _PIXEL_BITS)

@@ -1,6 +1,4 @@
-"""Cached tiles and the viewer's files answered as the connection reads the request, before ASGI.
-
-That is some 30,000 a second where ASGI does 9,000.
+"""Cached tiles answered as the connection reads the request, before ASGI: some 30,000 a second where ASGI does 9,000.
 
 The protocol class builds on one of uvicorn's that is not a public interface: tests hold every answer equal to the one
 that the application gives, and whatever is not the plain case goes there.
@@ -26,11 +24,9 @@ from web.responses import etag_matches
 
 MOST = 20_000
 """Answers kept."""
-MOST_PINNED = 500
-"""Files kept, of which the viewer has some fifty."""
 MADE_AT_ONCE = 8
 """Tiles made of what one read of a connection brought, each a millisecond at most; the rest waits its turn."""
-_TILES, _FILES = b"/tiles/", b"/viewer/"
+_PREFIX = b"/tiles/"
 _OF_BODIES = (b"content-length", b"content-type", b"content-encoding", b"gridtwin-left-out")
 _REFUSED = frozenset(
     (b"connection", b"content-length", b"expect", b"origin", b"range", b"transfer-encoding", b"upgrade")
@@ -67,16 +63,14 @@ AtOnce = Callable[[bytes], tuple[Ready, str] | None]
 
 
 class ReadyAnswers:
-    """Answers to GET with gzip, by request target.
+    """Answers to GET with gzip, by request target, all of one moment: any change drops them as one.
 
-    by_target: tiles, all of one moment: any change drops them as one. pinned: files whose targets name what they hold,
-    which stay. Any thread may drop; only the event loop's reads and adds.
+    Any thread may drop; only the event loop's reads and adds.
     """
 
     def __init__(self, metrics: Metrics, max_bytes: int) -> None:
         self.metrics = metrics
         self.by_target: dict[bytes, Ready] = {}
-        self.pinned: dict[bytes, Ready] = {}
         self._max_bytes, self._bytes = max_bytes, 0
 
     def drop(self) -> None:
@@ -85,7 +79,7 @@ class ReadyAnswers:
 
     def add(self, kept: dict[bytes, Ready], target: bytes, ready: Ready) -> None:
         """Keeps an answer where nothing changed since `kept` was `by_target`."""
-        if kept is not self.by_target or not target.startswith(_TILES):
+        if kept is not self.by_target or not target.startswith(_PREFIX):
             return
         if not kept:
             self._bytes = 0
@@ -94,11 +88,6 @@ class ReadyAnswers:
             self.drop()
             return
         kept[target] = ready
-
-    def pin(self, target: bytes, ready: Ready) -> None:
-        """Keeps the answer with a file for good."""
-        if target.startswith(_FILES) and b"?" not in target and len(self.pinned) < MOST_PINNED:
-            self.pinned[target] = ready
 
 
 def target_of(request: Request) -> bytes:
@@ -129,7 +118,7 @@ class ReadyProtocol(LimitedProtocol):
 
     def _begin(self) -> None:
         """Answers, or hands the request to the application."""
-        if not (self.url.startswith((_TILES, _FILES)) and self._answer()):
+        if not (self.url.startswith(_PREFIX) and self._answer()):
             super()._begin()
 
     def data_received(self, data: bytes) -> None:
@@ -152,8 +141,7 @@ class ReadyProtocol(LimitedProtocol):
         if not accepts_gzip(fields.get(b"accept-encoding", b"").decode("latin-1")):
             return False
         answers: ReadyAnswers = self.app_state["ready"]
-        tile = self.url.startswith(_TILES)
-        ready, found = (answers.by_target if tile else answers.pinned).get(self.url), "hit"
+        ready, found = answers.by_target.get(self.url), "hit"
         if ready is None:
             made = self._make()
             if made is None:
@@ -166,8 +154,7 @@ class ReadyProtocol(LimitedProtocol):
             status, head, body, found = 304, ready.unchanged, b"", "not_modified"
         named = request_id(fields.get(HEADER))
         parts = [STATUS_LINE[status], *self._default_lines(), head, HEADER, b": ", named.encode(), b"\r\n\r\n", body]
-        if tile:
-            answers.metrics.tile_cache[found] += 1
+        answers.metrics.tile_cache[found] += 1
         seconds = time.perf_counter() - started
         answers.metrics.count(ready.route, "GET", status, seconds)
         if self.settings.log_requests == "all":
@@ -178,7 +165,7 @@ class ReadyProtocol(LimitedProtocol):
 
     def _make(self) -> tuple[Ready, str] | None:
         at_once: AtOnce | None = self.app_state["at_once"]
-        if at_once is None or self._to_make == 0 or not self.url.startswith(_TILES):
+        if at_once is None or self._to_make == 0:
             return None
         self._to_make -= 1
         return at_once(self.url)

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.fields import accepts_gzip
+from web.version import version
 
+VERSION = version()
 JSON = "application/json"
 NO_CACHE = "no-cache"
 """May be kept, must be asked for again: what a twin shows changes at any moment."""
@@ -43,8 +45,8 @@ def encoding_of(request: Request) -> str:
 
 
 def etag_of(*parts: object) -> str:
-    """A strong ETag of everything that decides the bytes of an answer."""
-    return f'"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+    """A strong ETag of everything that decides the bytes of an answer, the program's version among it."""
+    return f'"{hashlib.blake2b(repr((VERSION, *parts)).encode(), digest_size=12).hexdigest()}"'
 
 
 def etag_matches(header: str | None, etag: str) -> bool:

@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from web.context import Context, context
 from web.files import TYPES, File, inside, load, packed
-from web.ready import Ready, target_of
 from web.responses import IMMUTABLE, NO_CACHE, encoding_of, etag_matches, etag_of, not_modified
 
 FOLDER = Path(__file__).resolve().parent / "viewer"
@@ -57,11 +56,7 @@ async def _file(request: Request, name: str, version: str = "") -> Response:
     data = file.plain
     if encoding == "gzip" and file.packed is not None:
         data, headers["Content-Encoding"] = file.packed, "gzip"
-    response = Response(data, headers={**headers, "ETag": etag}, media_type=file.media_type)
-    plain_case = request.method == "GET" and (encoding == "gzip" or file.packed is None) and not here.access
-    if kept == IMMUTABLE and plain_case:
-        here.ready.pin(target_of(request), Ready.of(request.scope["route"].path, response, here.common_headers))
-    return response
+    return Response(data, headers={**headers, "ETag": etag}, media_type=file.media_type)
 
 
 def warm_up(here: Context) -> None:

@@ -34,6 +34,7 @@ TESTS = (
     "tests/tiles/test_source.py::test_a_trace_is_a_layer",
     "tests/tiles/test_stale.py::test_a_switch_that_feeds_nothing_is_stale_itself",
     "tests/tiles/test_stale.py::test_an_index_made_anew_from_its_epoch_on_agrees",
+    "tests/tiles/test_trails.py",
     "tests/twin/test_search.py",
     "tests/twin/test_texts.py",
 )

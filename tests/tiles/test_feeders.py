@@ -49,7 +49,7 @@ def test_every_feeder_is_drawn_at_every_zoom(network: Network, z: int) -> None:
 
 
 def test_what_is_drawn_lies_within_a_pixel_of_its_feeders_lines(network: Network) -> None:
-    """And every vertex of these is within one and a half of what is drawn."""
+    """And every vertex of these is within three of what is drawn, as what sticks out by a pixel is not."""
     source, z = TileSource(network), MAXZOOM
     feeder = network.branch_feeder[network.table_branches[LINE_BRANCH]]
     volts = network.nodes["nominal_voltage_v"][network.lines["node1"]]
@@ -66,8 +66,8 @@ def test_what_is_drawn_lies_within_a_pixel_of_its_feeders_lines(network: Network
         apart = np.abs(vertices[:, None] - real[None]).max(axis=2)
         assert (apart.min(axis=1) <= 8).all()
         lines_drawn = MultiLineString([part.tolist() for part in parts])
-        assert (shapely.distance(lines_drawn, shapely.points(real)) <= 12).all()
-        assert len(vertices) < 0.8 * len(real)
+        assert (shapely.distance(lines_drawn, shapely.points(real)) <= 24).all()
+        assert len(vertices) < 0.6 * len(real)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -90,30 +89,6 @@ def test_it_is_what_the_application_answers(served: Served, connection: Connecti
     for _, headers, _ in (unchanged, also):
         headers.pop("date"), headers.pop("x-request-id")
     assert unchanged == also
-
-
-@pytest.mark.parametrize("name", ["main.js", "style.css", "vendor/noto-sans-400.woff2", "icon.svg"])
-def test_a_file_whose_address_says_what_it_holds_is_what_the_application_answers(
-    twin: Twin, served: Served, connection: Connection, name: str
-) -> None:
-    page = gzip.decompress(connection.ask("/", GZIP)[2]).decode()
-    path = re.sub(r"main\.js$", name, "/" + re.findall(r'src="(viewer/[0-9a-f]+/main\.js)"', page)[0])
-    by_application, counted = connection.ask(path, GZIP), ready(served).metrics.tile_cache.copy()
-    assert list(ready(served).pinned) == [path.encode()]
-    twin.switch([Operation("SW1", True)])  # which changes no file
-    kept = ready(served).pinned[path.encode()]
-    ready(served).pinned[path.encode()] = kept._replace(head=kept.head + b"x-ready: yes\r\n")
-    at_once = connection.ask(path, GZIP)
-    assert at_once[1].pop("x-ready") == "yes"
-    unchanged = connection.ask(path, GZIP, f"If-None-Match: {at_once[1]['etag']}")
-    also = connection.ask(path, GZIP, f"If-None-Match: {at_once[1]['etag']}", "Range: bytes=0-0")
-    for _, headers, _ in (by_application, at_once, unchanged, also):
-        headers.pop("date"), headers.pop("x-request-id")
-    assert at_once == by_application and unchanged == also and unchanged[0] == 304
-    assert ready(served).metrics.tile_cache == counted
-    for other in (f"{path}?a=b", "/viewer/main.js", re.sub(r"[0-9a-f]{24}", "0" * 24, path)):
-        connection.ask(other, GZIP)
-    assert list(ready(served).pinned) == [path.encode()]
 
 
 def test_what_is_not_plain_goes_to_the_application(connection: Connection) -> None:

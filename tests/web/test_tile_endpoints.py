@@ -297,6 +297,15 @@ def test_a_restarted_server_agrees_on_every_tile(twin: Twin, connect: Connect, m
         assert etags[0] == etags[1], twin.revision
 
 
+def test_another_version_of_the_program_never_confirms_what_this_one_made(
+    twin: Twin, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = connect(twin).get(f"{FED}.mvt").headers["etag"]
+    monkeypatch.setattr("web.responses.VERSION", "another")
+    later = connect(twin).get(f"{FED}.mvt", headers={"If-None-Match": etag})
+    assert (later.status_code, later.headers["etag"] == etag) == (200, False)
+
+
 def test_a_log_too_long_to_replay_makes_tiles_be_asked_for_again(
     twin: Twin, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
 /** Coasts, borders and names behind the network, from our own server: where on earth it is, with no network at all. */
 
-import { FONT, isDark } from "./theme.js";
+import { FONT, isDark, overlay } from "./theme.js";
 
 const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 const kind = (name) => ["==", ["get", "kind"], name];
-let features = null;
+let [features, reading, visible] = [null, null, true];
 
 /** A file of arcs (TopoJSON) as GeoJSON features with their `kind`. */
 async function read() {
@@ -22,21 +22,26 @@ async function read() {
   );
 }
 
-/** Lines under the whole network and names above its cells; they fade where their 300 m would not be true. */
-export function draw(map, { ink }) {
-  add(map, ink);
+/** Lines under the whole network and names above its cells, once the network is drawn; they fade where their 300 m would not be true. */
+export function draw(map) {
   if (isDark() && map.getLayer("basemap")) {
     map.setPaintProperty("basemap", "raster-brightness-max", 0.4);
     map.setPaintProperty("basemap", "raster-saturation", -0.6);
   }
-  map.once("idle", async () => {
-    features ??= read().catch(() => []); // the network can be seen without its background
-    map.getSource("context")?.setData({ type: "FeatureCollection", features: await features });
-  });
+  if (features) add(map);
+  else map.once("idle", () => begin(map));
 }
 
-function add(map, ink) {
-  map.addSource("context", { type: "geojson", data: { type: "FeatureCollection", features: [] }, maxzoom: 8, tolerance: 0.25 });
+async function begin(map) {
+  reading ??= read().catch(() => []); // the network can be seen without its background
+  features = await reading;
+  // Nothing is added while a style is loading, which draws anew, nor twice.
+  if (map.getStyle() && !map.getSource("context")) add(map);
+}
+
+function add(map) {
+  const { ink } = overlay();
+  map.addSource("context", { type: "geojson", data: { type: "FeatureCollection", features }, maxzoom: 8, tolerance: 0.25 });
   const { layers } = map.getStyle();
   const below = layers.find(({ type, source }) => type !== "background" && source !== "basemap")?.id;
   const above = layers.find((layer) => layer["source-layer"] === "lines")?.id;
@@ -58,10 +63,12 @@ function add(map, ink) {
     }, above);
   label("country_names", 2, 8, byZoom(2, 9, 6, 13));
   label("state_names", 4.5, 9, 10);
+  show(map, visible);
 }
 
-export const shown = (map, visible) => {
+export function show(map, wanted) {
+  visible = wanted;
   for (const { id, source } of map.getStyle().layers) {
     if (source === "context" || source === "basemap") map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
   }
-};
+}

@@ -85,7 +85,7 @@ function coloured(value, paint) {
 export function apply(map, style, { hidden, colour: by, measure }) {
   const paint = colour(by);
   const fill = cell(measure);
-  context.shown(map, !hidden.includes("context"));
+  context.show(map, !hidden.includes("context"));
   for (const drawn of style.layers) {
     const named = drawn.id === "feeder-label" && NAMES[by];
     const layer = named ? { ...drawn, filter: [">=", get("kv"), by === "voltage" ? 1 : 0] } : drawn;

@@ -5,7 +5,7 @@ import { template } from "./api.js";
 import * as display from "./display.js";
 import { features } from "./findings.js";
 import { STRETCHED, mapImages } from "./icons.js";
-import { NOTHING, TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, drawChanges, placed, removeTrace } from "./overlay.js";
+import { TRACE_LAYERS, addFindings, addMarks, addOutages, addTrace, drawChanges, fill, placed, removeTrace } from "./overlay.js";
 import { isStale } from "./stale.js";
 import * as theme from "./theme.js";
 import * as view from "./view.js";
@@ -171,7 +171,7 @@ class NetworkMap {
   /** geometry: GeoJSON, or null for none. */
   showSelection(geometry) {
     this._state.selection = geometry;
-    this.map.getSource("selection")?.setData(geometry ? { type: "Feature", properties: {}, geometry } : NOTHING);
+    fill(this.map, "selection", geometry ? [{ type: "Feature", properties: {}, geometry }] : []);
   }
 
   /** The answer of a trace, `lines` (GeoJSON features for where tiles show none) among it if need be; null for none. */
@@ -179,13 +179,13 @@ class NetworkMap {
     this._state.trace = trace;
     if (!this.map.getSource("marks")) return; // the style comes later, and then this is called again
     drawTrace(this.map, trace);
-    this.map.getSource("marks").setData(trace ? marks(trace) : NOTHING);
+    fill(this.map, "marks", trace ? marks(trace) : []);
   }
 
   showOutages(outages) {
     this._state.outages = outages;
     const features = outages.filter(placed).map(({ id, customers, lng, lat }) => ({ type: "Feature", properties: { id, customers }, geometry: { type: "Point", coordinates: [lng, lat] } }));
-    this.map.getSource("outages")?.setData({ type: "FeatureCollection", features });
+    fill(this.map, "outages", features);
   }
 
   /** What a what-if changes against its base, as an `outage` trace tells it; null for nothing. */
@@ -197,7 +197,7 @@ class NetworkMap {
   /** Findings with their numbers, null for none. */
   showFindings(findings) {
     this._state.findings = findings;
-    this.map.getSource("findings")?.setData({ type: "FeatureCollection", features: features(findings ?? []) });
+    fill(this.map, "findings", features(findings ?? []));
   }
 
   /** What is hidden, what colours tell, which measure cells show: as in display.js. */
@@ -343,5 +343,5 @@ function marks(trace) {
     const ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]];
     features.push({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } });
   }
-  return { type: "FeatureCollection", features };
+  return features;
 }

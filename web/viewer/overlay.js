@@ -8,7 +8,6 @@ import { FONT } from "./theme.js";
 import * as view from "./view.js";
 
 export const placed = ({ lng }) => lng !== null;
-export const NOTHING = { type: "FeatureCollection", features: [] };
 const POINTS = ["meters", "transformers", "switches", "substations"];
 const byVoltage = (low, rest) => ["step", ["coalesce", ["get", "kv"], 10], low, 1, rest];
 const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
@@ -16,7 +15,24 @@ const byZoom = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 /** Layers of traced elements; a click finds them like those of the network itself. */
 export const TRACE_LAYERS = ["trace-line", ...POINTS.map((layer) => `trace-${layer}`)];
 
-const geojson = (more = {}) => ({ type: "geojson", data: NOTHING, ...more });
+/** Layers by source of what is laid over the map as GeoJSON. */
+const LAYERS = {
+  outages: ["outage-mark", "outage-label"],
+  marks: ["far-line", "far-frame", "marks"],
+  selection: ["selection-line", "selection-core", "selection-ring", "selection-point"],
+  findings: ["finding-mark", "finding-sign"],
+};
+const collection = (features) => ({ type: "FeatureCollection", features });
+const geojson = (more = {}) => ({ type: "geojson", data: collection([]), ...more });
+
+/** Gives a source its features. Without any, its layers are hidden, so that nothing is cut to tiles and waited for. */
+export function fill(map, source, features) {
+  const data = map.getSource(source);
+  if (!data) return; // the style comes later, and then this is called again
+  const [first] = LAYERS[source];
+  if (features.length || map.getLayoutProperty(first, "visibility") === "visible") data.setData(collection(features));
+  for (const layer of LAYERS[source]) map.setLayoutProperty(layer, "visibility", features.length ? "visible" : "none");
+}
 
 const CUSTOMERS = ["get", "customers"];
 const scaled = (by, unit) => ["concat", ["number-format", ["/", CUSTOMERS, by], { locale: "en", "max-fraction-digits": 1 }], unit];
@@ -27,7 +43,7 @@ const TOGETHER = { cluster: true, clusterRadius: 72, clusterMaxZoom: 14, cluster
 
 /** Marks of the outages lie above everything, the glow below the lines. */
 export function addOutages(map, colours, grid) {
-  context.draw(map, colours);
+  context.draw(map);
   map.addSource("outages", geojson(TOGETHER));
   const first = map.getStyle().layers.find((layer) => layer["source-layer"] === "lines");
   if (first) {
@@ -259,5 +275,5 @@ function changeMarks(trace) {
       geometry: { type: "Point", coordinates: [lng, lat] },
     })),
   );
-  return { type: "FeatureCollection", features };
+  return collection(features);
 }
