@@ -108,6 +108,7 @@ export function addTrace(map, colours, tiles) {
   add({
     id: "trace-casing",
     type: "line",
+    minzoom: 12,
     ...line,
     layout: round,
     paint: { "line-color": colours.paper, "line-width": byZoom(10, 4, 13, byVoltage(2.5, 5), 15, byVoltage(4, 9), 18, 15) },
